@@ -1,0 +1,2 @@
+//! coditect.
+fn main() {}

@@ -1,0 +1,7 @@
+//! The model everything else speaks: ids, states and their transitions, failures, retries, time.
+//!
+//! Pure: no I/O, no clock, no randomness of its own. Time and seeds are parameters.
+
+mod priority;
+
+pub use priority::{Priority, UnknownPriority};

@@ -1,0 +1,2 @@
+//! dependency-resolver.
+fn main() {}

@@ -1,0 +1,2 @@
+//! task-dispatcher.
+fn main() {}
