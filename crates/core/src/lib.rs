@@ -2,8 +2,18 @@
 //!
 //! Pure: no I/O, no clock, no randomness of its own. Time and seeds are parameters.
 
+mod clock;
 pub mod failure;
+mod id;
+mod lifecycle;
 mod priority;
+mod retry;
+pub mod state;
 
+pub use clock::Clock;
 pub use failure::FailureClass;
+pub use id::{AttemptId, InvalidAttemptId, InvalidTaskId, TaskId, document_slug};
+pub use lifecycle::{Change, Lifecycle};
 pub use priority::{Priority, UnknownPriority};
+pub use retry::{InvalidRetryPolicy, RetryPolicy, Verdict};
+pub use state::{IllegalTransition, Service, TaskState, Trigger, transition};

@@ -1,1 +1,46 @@
-//! plan.
+//! Markdown plans: read into a model that knows where everything stands, and changed one marker at a time.
+//!
+//! Pure: text in, model or text out. [`parse`] never fails: whatever is odd about a plan is a
+//! [`Diagnostic`] with its place. [`set_status`] changes the status of a task and leaves every other
+//! byte of the document as it was.
+//!
+//! Structure is read line by line rather than from a CommonMark tree, for one reason: a fence that
+//! somebody forgot to close must not turn the rest of a plan into code. The tests compare what the
+//! lines say with a real CommonMark parser on well-formed documents.
+
+mod body;
+mod coditect;
+mod decode;
+mod dependencies;
+mod diagnostic;
+mod edit;
+mod estimate;
+mod fences;
+mod fields;
+mod headings;
+mod keys;
+mod label;
+mod lines;
+mod marker;
+mod model;
+mod scopes;
+mod select;
+mod text;
+mod urgency;
+mod values;
+
+pub use decode::{NotUtf8, decode};
+pub use diagnostic::{Code, Diagnostic, Severity};
+pub use edit::{Edit, EditError, Splice, set_status, set_statuses};
+pub use estimate::parse_minutes;
+pub use marker::MarkerStatus;
+pub use model::{Dependency, Format, Plan, PlanTask, Step, UnresolvedDependency};
+pub use urgency::parse_priority;
+
+/// Reads a plan. `path` is only carried into the result and its diagnostics; nothing is opened.
+///
+/// Never fails and never panics: text that is no plan is a plan without tasks.
+#[must_use]
+pub fn parse(path: &str, text: &str) -> Plan {
+    coditect::parse(path, text)
+}

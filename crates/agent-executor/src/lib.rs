@@ -1,0 +1,19 @@
+//! Runs one attempt of a task: an isolated worktree, the agent in it, proof of the result, and its landing.
+//!
+//! [`pipeline::run`] is the whole way of an attempt. Everything it needs to know is a [`job::Job`], everything it
+//! shares with other attempts on the machine is a [`pipeline::Host`], and what it may do next is asked of a
+//! [`pipeline::Control`].
+
+pub mod control;
+pub mod git;
+pub mod job;
+pub mod land;
+pub mod candidate;
+pub mod output;
+pub mod pipeline;
+pub mod processes;
+pub mod repository;
+pub mod run;
+pub mod shim;
+pub mod verify;
+pub mod workspace;

@@ -1,0 +1,197 @@
+//! A command's output on its way into the log: cut into lines, bounded, and its end remembered.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::control::{LineKind, LogLine};
+
+/// The longest line the log is given.
+const LINE: usize = 8 * 1024;
+
+/// The longest line that is remembered whole, in case it is a result.
+const RAW_LINE: usize = 64 * 1024;
+
+/// How much of the end of the output is remembered.
+const TAIL: usize = 4 * 1024;
+
+/// How long a log that takes nothing may hold up a command before lines are dropped instead.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where the lines of a run go, and how many more may.
+#[derive(Debug)]
+pub struct Sink<'a> {
+    log: &'a mpsc::Sender<LogLine>,
+    left: usize,
+    limit: usize,
+    full: bool,
+    stalled: bool,
+    dropped: u64,
+}
+
+impl<'a> Sink<'a> {
+    /// A sink that takes so many bytes.
+    #[must_use]
+    pub const fn new(log: &'a mpsc::Sender<LogLine>, limit: usize) -> Self {
+        Self { log, left: limit, limit, full: false, stalled: false, dropped: 0 }
+    }
+
+    /// Sends a line on, unless the bound is reached.
+    pub async fn line(&mut self, kind: LineKind, raw: &[u8]) {
+        if self.full {
+            return;
+        }
+        let cut = raw.get(..LINE).unwrap_or(raw);
+        if self.left < cut.len() + 1 {
+            self.full = true;
+            let text = format!("the output is longer than {} bytes; the rest is not kept", self.limit);
+            self.send(LogLine::now(LineKind::Harness, text)).await;
+            return;
+        }
+        self.left -= cut.len() + 1;
+        let mut text = String::from_utf8_lossy(cut).into_owned();
+        if cut.len() < raw.len() {
+            text.push_str(" … [line cut]");
+        }
+        self.send(LogLine::now(kind, text)).await;
+    }
+
+    async fn send(&mut self, line: LogLine) {
+        let sent = if self.stalled {
+            self.log.try_send(line).is_ok()
+        } else {
+            matches!(tokio::time::timeout(PATIENCE, self.log.send(line)).await, Ok(Ok(())))
+        };
+        if !sent {
+            self.stalled = true;
+            self.dropped += 1;
+            return;
+        }
+        self.stalled = false;
+        if self.dropped > 0 {
+            let text = format!("{} lines were dropped because the log was blocked", self.dropped);
+            if self.log.try_send(LogLine::now(LineKind::Harness, text)).is_ok() {
+                self.dropped = 0;
+            }
+        }
+    }
+}
+
+/// One of a command's two streams, cut into lines.
+#[derive(Debug)]
+pub struct Lines {
+    kind: LineKind,
+    line: Vec<u8>,
+    last: Vec<u8>,
+    tail: Tail,
+}
+
+impl Lines {
+    /// A stream that has said nothing yet.
+    #[must_use]
+    pub fn new(kind: LineKind) -> Self {
+        Self { kind, line: Vec::new(), last: Vec::new(), tail: Tail::default() }
+    }
+
+    /// Takes what was read.
+    pub async fn feed(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
+        self.tail.push(bytes);
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
+            let room = RAW_LINE.saturating_sub(self.line.len());
+            self.line.extend_from_slice(text.get(..room).unwrap_or(text));
+            if ends {
+                self.flush(sink).await;
+            }
+        }
+    }
+
+    /// Takes the end: a last line need not be ended.
+    pub async fn finish(&mut self, sink: &mut Sink<'_>) {
+        if !self.line.is_empty() {
+            self.flush(sink).await;
+        }
+    }
+
+    /// The last line that was not blank, and the end of everything.
+    #[must_use]
+    pub fn into_end(self) -> (String, String) {
+        (String::from_utf8_lossy(&self.last).into_owned(), self.tail.text())
+    }
+
+    async fn flush(&mut self, sink: &mut Sink<'_>) {
+        if self.line.last() == Some(&b'\r') {
+            self.line.pop();
+        }
+        sink.line(self.kind, &self.line).await;
+        if !self.line.trim_ascii().is_empty() {
+            std::mem::swap(&mut self.last, &mut self.line);
+        }
+        self.line.clear();
+    }
+}
+
+/// The end of a text of any length.
+#[derive(Debug, Default)]
+pub struct Tail(Vec<u8>);
+
+impl Tail {
+    /// Appends.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+        if self.0.len() > 4 * TAIL {
+            self.0.drain(..self.0.len() - TAIL);
+        }
+    }
+
+    /// The end, as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let from = self.0.len().saturating_sub(TAIL);
+        String::from_utf8_lossy(self.0.get(from..).unwrap_or(&[])).trim().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_are_cut_and_bounded_and_junk_survives() {
+        let (log, mut seen) = mpsc::channel(100);
+        let mut sink = Sink::new(&log, 9_000);
+        let mut lines = Lines::new(LineKind::Stdout);
+        lines.feed(b"one\r\ntw", &mut sink).await;
+        lines.feed(b"o\n\xff\n", &mut sink).await;
+        lines.feed(&vec![b'x'; 200_000], &mut sink).await;
+        lines.feed(b"\nlast", &mut sink).await;
+        lines.finish(&mut sink).await;
+        lines.feed(&vec![b'y'; 9_000], &mut sink).await;
+        lines.finish(&mut sink).await;
+        lines.feed(b"never", &mut sink).await;
+        lines.finish(&mut sink).await;
+        drop(log);
+        let mut texts = Vec::new();
+        while let Some(line) = seen.recv().await {
+            texts.push(line.text);
+        }
+        assert_eq!(&texts[..3], ["one", "two", "\u{fffd}"]);
+        assert!(texts[3].len() < 9_000 && texts[3].ends_with("[line cut]"));
+        assert_eq!(texts[4], "last");
+        assert!(texts[5].contains("longer than 9000 bytes"), "{}", texts[5]);
+        assert_eq!(texts.len(), 6);
+        assert_eq!(lines.into_end().0, "never");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_blocked_log_drops_lines_instead_of_holding_up_the_command() {
+        let (log, mut seen) = mpsc::channel(1);
+        let mut sink = Sink::new(&log, 9_000);
+        for n in 0..5 {
+            sink.line(LineKind::Stdout, format!("{n}").as_bytes()).await;
+        }
+        assert_eq!(seen.recv().await.unwrap().text, "0");
+        sink.line(LineKind::Stdout, b"again").await;
+        assert_eq!(seen.recv().await.unwrap().text, "again");
+    }
+}

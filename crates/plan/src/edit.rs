@@ -1,0 +1,206 @@
+//! Changing the status of tasks, and nothing else.
+//!
+//! A box task changes between its brackets. A task that is a heading changes in its steps, and in the
+//! heading and the status field where the document keeps its status there. Every other byte stays.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::label;
+use crate::marker::MarkerStatus;
+use crate::model::{Anchor, Plan, PlanTask, Step, Tick};
+
+/// One replaced piece of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Splice {
+    /// Bytes of the original that are replaced (empty: something is inserted).
+    pub range: Range<usize>,
+    /// What stands there instead.
+    pub text: String,
+}
+
+/// A changed document, and how it differs from the original.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The whole new text.
+    pub text: String,
+    /// The differences, in order, none overlapping; empty where nothing changed.
+    pub splices: Vec<Splice>,
+}
+
+impl Edit {
+    /// Whether the new text is the old one.
+    #[must_use]
+    pub const fn is_identity(&self) -> bool {
+        self.splices.is_empty()
+    }
+}
+
+/// Why a status cannot be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// No task is called so, or several have this id.
+    #[error("no task is called `{0}`; `coditect plan check` lists the keys")]
+    UnknownTask(String),
+    /// The task is a heading, and headings of this kind have no way to say this.
+    #[error("task `{key}` is a heading without a status field, which cannot say `{status}`; add a `**Status:**` line to it")]
+    NotExpressible {
+        /// The task.
+        key: String,
+        /// The status asked for.
+        status: MarkerStatus,
+    },
+}
+
+/// Sets the status of one task.
+///
+/// # Errors
+/// [`EditError`] where there is no such task or its form cannot express the status. An in-progress
+/// heading task is no error: where the document has no place for it, nothing changes.
+pub fn set_status(text: &str, key: &str, status: MarkerStatus) -> Result<Edit, EditError> {
+    set_statuses(text, &[(key, status)])
+}
+
+/// Sets the status of several tasks at once; for a task named twice the last one counts.
+///
+/// # Errors
+/// As [`set_status`]; then nothing is changed at all.
+pub fn set_statuses(text: &str, wanted: &[(&str, MarkerStatus)]) -> Result<Edit, EditError> {
+    let plan = crate::parse("", text);
+    let mut by_task: BTreeMap<usize, (&PlanTask, MarkerStatus)> = BTreeMap::new();
+    for (key, status) in wanted {
+        let task = plan.find(key).ok_or_else(|| EditError::UnknownTask((*key).to_owned()))?;
+        by_task.insert(task.span.start, (task, *status));
+    }
+    let mut splices = Vec::new();
+    for (task, status) in by_task.into_values() {
+        if task.status != status {
+            task_splices(text, &plan, task, status, &mut splices)?;
+        }
+    }
+    Ok(apply(text, splices))
+}
+
+fn apply(text: &str, mut splices: Vec<Splice>) -> Edit {
+    splices.retain(|s| text.get(s.range.clone()) != Some(s.text.as_str()));
+    splices.sort_by_key(|s| (s.range.start, s.range.end));
+    splices.dedup();
+    let mut new = String::with_capacity(text.len() + 16);
+    let mut at = 0;
+    for splice in &splices {
+        new.push_str(text.get(at..splice.range.start).unwrap_or_default());
+        new.push_str(&splice.text);
+        at = splice.range.end;
+    }
+    new.push_str(text.get(at..).unwrap_or_default());
+    Edit { text: new, splices }
+}
+
+fn task_splices(
+    text: &str,
+    plan: &Plan,
+    task: &PlanTask,
+    status: MarkerStatus,
+    splices: &mut Vec<Splice>,
+) -> Result<(), EditError> {
+    match &task.anchor {
+        Anchor::Box { marker } => {
+            splices.push(marked(marker, status));
+            if status == MarkerStatus::Completed {
+                splices.extend(open(&task.steps).map(|s| marked(&s.marker, status)));
+            }
+            Ok(())
+        }
+        Anchor::Heading { text: heading, tick, status_field } => {
+            let not_expressible = || EditError::NotExpressible { key: task.key.clone(), status };
+            if !task.steps.is_empty() {
+                let changes = step_changes(task, status).ok_or_else(not_expressible)?;
+                if changes.is_empty() {
+                    return Ok(());
+                }
+                splices.extend(changes);
+            } else if let Some(field) = status_field {
+                splices.push(Splice { range: field.clone(), text: status.words().to_owned() });
+            } else if matches!(status, MarkerStatus::Blocked | MarkerStatus::Cancelled) {
+                return Err(not_expressible());
+            } else if status == MarkerStatus::InProgress {
+                return Ok(());
+            }
+            let only_place = task.steps.is_empty() && status_field.is_none();
+            if let (MarkerStatus::Completed, None) = (status, tick) {
+                splices.extend(ticked(text, heading, plan.style.tick.as_ref(), only_place));
+            } else if status != MarkerStatus::Completed
+                && let Some(tick) = tick
+            {
+                splices.push(Splice { range: tick.clone(), text: String::new() });
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What changes in the steps of a heading task; `None` where steps cannot say it.
+fn step_changes(task: &PlanTask, status: MarkerStatus) -> Option<Vec<Splice>> {
+    let steps = task.steps.iter();
+    Some(match status {
+        MarkerStatus::Completed => {
+            // Cancelled steps stay so, unless then nothing would have been done at all.
+            let all_cancelled = steps.clone().all(|s| s.status == MarkerStatus::Cancelled);
+            let changed = steps.filter(|s| all_cancelled || !s.status.is_settled());
+            changed.map(|s| marked(&s.marker, status)).collect()
+        }
+        MarkerStatus::Pending if task.status == MarkerStatus::Completed => {
+            steps.filter(|s| s.status == MarkerStatus::Completed).map(|s| marked(&s.marker, status)).collect()
+        }
+        MarkerStatus::Pending => steps
+            .filter(|s| !matches!(s.status, MarkerStatus::Completed | MarkerStatus::Pending))
+            .map(|s| marked(&s.marker, status))
+            .collect(),
+        MarkerStatus::Cancelled => steps.map(|s| marked(&s.marker, status)).collect(),
+        MarkerStatus::InProgress => Vec::new(),
+        MarkerStatus::Blocked => return None,
+    })
+}
+
+fn open(steps: &[Step]) -> impl Iterator<Item = &Step> {
+    steps.iter().filter(|s| !s.status.is_settled())
+}
+
+fn marked(marker: &Range<usize>, status: MarkerStatus) -> Splice {
+    Splice { range: marker.clone(), text: status.marker().to_owned() }
+}
+
+/// A tick for a heading, as the document has them; where it has none, only if there is no other
+/// place for the status.
+fn ticked(text: &str, heading: &Range<usize>, style: Option<&Tick>, only_place: bool) -> Option<Splice> {
+    match style {
+        Some(tick) if tick.leading => {
+            Some(Splice { range: heading.start..heading.start, text: format!("{} ", tick.text) })
+        }
+        style if only_place || style.is_some() => {
+            let tick = style.map_or("✅", |t| t.text.as_str());
+            let title = text.get(heading.clone()).unwrap_or_default();
+            let gap = if title.is_empty() && text.get(..heading.end).is_some_and(|t| t.ends_with(' ')) { "" } else { " " };
+            Some(Splice { range: heading.end..heading.end, text: format!("{gap}{tick}") })
+        }
+        _ => None,
+    }
+}
+
+/// The tick in a heading: its bytes with the blanks that go with it, and how it is written.
+pub(crate) fn tick(text: &str, heading: &Range<usize>) -> Option<(Range<usize>, Tick)> {
+    let title = text.get(heading.clone())?;
+    let (at, c) = title.char_indices().rev().find(|(_, c)| crate::text::is_tick(*c))?;
+    let bare_end = at + c.len_utf8();
+    let after = title.get(bare_end..)?;
+    let selector = after.len() - after.trim_start_matches('\u{fe0f}').len();
+    let end = if label::is_status_word(after) { title.len() } else { bare_end + selector };
+    let written = title.get(at..end)?.trim_end().to_owned();
+    let before = title.get(..at)?.trim_end();
+    if before.is_empty() {
+        let rest = title.get(end..)?;
+        let blanks = rest.len() - rest.trim_start().len();
+        return Some((heading.start..heading.start + end + blanks, Tick { leading: true, text: written }));
+    }
+    Some((heading.start + before.len()..heading.start + end, Tick { leading: false, text: written }))
+}
