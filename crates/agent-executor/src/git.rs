@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -117,6 +119,7 @@ pub struct Call<'a> {
     git_dir: Option<&'a Path>,
     work_tree: Option<&'a Path>,
     index: Option<&'a Path>,
+    objects: Option<(&'a Path, &'a Path)>,
     env: Vec<(&'static str, String)>,
     stdin: Option<String>,
     limit: Duration,
@@ -155,6 +158,7 @@ impl Git {
             git_dir: None,
             work_tree: None,
             index: None,
+            objects: None,
             env: Vec::new(),
             stdin: None,
             limit: LOCAL_LIMIT,
@@ -188,6 +192,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub const fn index(mut self, index: &'a Path) -> Self {
         self.index = Some(index);
+        self
+    }
+
+    /// Writes objects to the first folder and reads them from both.
+    #[must_use]
+    pub const fn objects(mut self, own: &'a Path, borrowed: &'a Path) -> Self {
+        self.objects = Some((own, borrowed));
         self
     }
 
@@ -229,7 +240,7 @@ impl<'a> Call<'a> {
         let mut command = Command::new("git");
         command.env_clear().envs(self.git.env.iter().map(|(name, value)| (name, value))).kill_on_drop(true);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
         for (name, value) in
             [("GIT_DIR", self.git_dir), ("GIT_WORK_TREE", self.work_tree), ("GIT_INDEX_FILE", self.index)]
@@ -237,6 +248,9 @@ impl<'a> Call<'a> {
             if let Some(value) = value {
                 command.env(name, value);
             }
+        }
+        if let Some((own, borrowed)) = self.objects {
+            command.env("GIT_OBJECT_DIRECTORY", own).env("GIT_ALTERNATE_OBJECT_DIRECTORIES", c_quoted(borrowed));
         }
         if let Some(dir) = self.dir.or(self.work_tree).or(self.git_dir) {
             command.current_dir(dir);
@@ -247,6 +261,7 @@ impl<'a> Call<'a> {
         command.args(&self.args);
 
         let mut child = command.spawn().map_err(GitError::Spawn)?;
+        let id = child.id();
         let pipe = child.stdin.take();
         let text = self.stdin;
         let feed = async move {
@@ -256,8 +271,12 @@ impl<'a> Call<'a> {
             }
         };
         let both = async { tokio::join!(feed, child.wait_with_output()).1 };
+        let mut group = Group(id.and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
         let output = match tokio::time::timeout(self.limit, both).await {
-            Ok(output) => output.map_err(GitError::Spawn)?,
+            Ok(output) => {
+                group.0 = None;
+                output.map_err(GitError::Spawn)?
+            }
             Err(_) => return Err(GitError::TimedOut { command: described, limit: self.limit }),
         };
         Ok(Answer {
@@ -271,6 +290,25 @@ impl<'a> Call<'a> {
         let words: Vec<_> = self.args.iter().map(|arg| arg.to_string_lossy()).collect();
         words.join(" ")
     }
+}
+
+/// A git that has not ended, with the programs it has started; killed when dropped.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            let _ = killpg(leader, Signal::SIGKILL);
+        }
+    }
+}
+
+/// A path as git reads it from a list that `:` separates.
+fn c_quoted(path: &Path) -> OsString {
+    let mut quoted = OsString::from("\"");
+    quoted.push(path.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\""));
+    quoted.push("\"");
+    quoted
 }
 
 /// The last `bytes` bytes of a text, cut at a character.
@@ -290,18 +328,29 @@ mod tests {
     #[tokio::test]
     async fn an_error_names_the_command_its_code_and_what_it_said() {
         let home = tempfile::tempdir().unwrap();
-        let error = Git::new(home.path(), &[]).call(["cat-file", "-e", "nonsense"]).dir(home.path()).ok().await.unwrap_err();
+        let error =
+            Git::new(home.path(), &[]).call(["cat-file", "-e", "nonsense"]).dir(home.path()).ok().await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains("cat-file -e nonsense") && text.contains("128") && text.contains("not a git"), "{text}");
         assert!(!error.is_transient());
     }
 
     #[tokio::test]
-    async fn a_command_that_takes_too_long_is_killed() {
+    async fn a_command_that_takes_too_long_is_killed_with_what_it_started() {
         let home = tempfile::tempdir().unwrap();
         let git = Git::new(home.path(), &[]);
-        let error = git.call(["-c", "alias.wait=!sleep 60", "wait"]).limit(Duration::from_millis(50)).ok().await;
+        let file = home.path().join("pid");
+        let alias = format!("alias.wait=!echo $$ > {}; exec sleep 60", file.display());
+        let error = git.call(["-c", &alias, "wait"]).limit(Duration::from_millis(500)).ok().await;
         assert!(matches!(error, Err(GitError::TimedOut { .. })), "{error:?}");
+        let pid = std::fs::read_to_string(file).unwrap();
+        // A zombie has no command line; who reaps it is not our business.
+        let alive = || std::fs::read(format!("/proc/{}/cmdline", pid.trim())).is_ok_and(|words| !words.is_empty());
+        let until = std::time::Instant::now() + Duration::from_secs(10);
+        while alive() {
+            assert!(std::time::Instant::now() < until, "{pid} is still running");
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub struct Job {
     pub limits: Limits,
     /// Names of the executor's environment variables the agent may see beside [`DEFAULT_ENV`]; a `*` at the end stands for any ending.
     pub env_allow: Vec<String>,
+    /// The same for the verify commands. They are kept apart so that these need not see what the agent's program
+    /// needs, such as the key of its account.
+    pub verify_env_allow: Vec<String>,
     /// Who the commit says made it.
     pub author: Author,
 }
@@ -225,7 +228,10 @@ impl Job {
             && self.attempt_id.len() <= 64
             && self.attempt_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if !id_ok {
-            return Err(Failure::config(format!("`{}` is no attempt id: letters, digits and `-` only", self.attempt_id)));
+            return Err(Failure::config(format!(
+                "`{}` is no attempt id: letters, digits and `-` only",
+                self.attempt_id
+            )));
         }
         if !ref_safe(&self.task) {
             return Err(Failure::config(format!("the task id `{}` cannot stand in a git ref name", self.task)));

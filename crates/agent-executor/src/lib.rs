@@ -4,11 +4,11 @@
 //! shares with other attempts on the machine is a [`pipeline::Host`], and what it may do next is asked of a
 //! [`pipeline::Control`].
 
+pub mod candidate;
 pub mod control;
 pub mod git;
 pub mod job;
 pub mod land;
-pub mod candidate;
 pub mod output;
 pub mod pipeline;
 pub mod processes;

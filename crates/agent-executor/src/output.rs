@@ -26,6 +26,7 @@ pub struct Sink<'a> {
     limit: usize,
     full: bool,
     stalled: bool,
+    patience: Duration,
     dropped: u64,
 }
 
@@ -33,7 +34,7 @@ impl<'a> Sink<'a> {
     /// A sink that takes so many bytes.
     #[must_use]
     pub const fn new(log: &'a mpsc::Sender<LogLine>, limit: usize) -> Self {
-        Self { log, left: limit, limit, full: false, stalled: false, dropped: 0 }
+        Self { log, left: limit, limit, full: false, stalled: false, patience: PATIENCE, dropped: 0 }
     }
 
     /// Sends a line on, unless the bound is reached.
@@ -60,7 +61,7 @@ impl<'a> Sink<'a> {
         let sent = if self.stalled {
             self.log.try_send(line).is_ok()
         } else {
-            matches!(tokio::time::timeout(PATIENCE, self.log.send(line)).await, Ok(Ok(())))
+            matches!(tokio::time::timeout(self.patience, self.log.send(line)).await, Ok(Ok(())))
         };
         if !sent {
             self.stalled = true;
@@ -183,10 +184,10 @@ mod tests {
         assert_eq!(lines.into_end().0, "never");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_blocked_log_drops_lines_instead_of_holding_up_the_command() {
         let (log, mut seen) = mpsc::channel(1);
-        let mut sink = Sink::new(&log, 9_000);
+        let mut sink = Sink { patience: Duration::from_millis(10), ..Sink::new(&log, 9_000) };
         for n in 0..5 {
             sink.line(LineKind::Stdout, format!("{n}").as_bytes()).await;
         }

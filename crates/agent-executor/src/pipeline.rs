@@ -1,1 +1,278 @@
-//! todo
+//! The whole way of one attempt: look, check out, run, squash, merge, verify, land, clean up.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use coditect_core::FailureClass;
+use nix::fcntl::{Flock, FlockArg};
+use tokio_util::sync::CancellationToken;
+
+use crate::candidate::{self, Candidate};
+use crate::git::{Git, tail};
+use crate::job::{Evidence, Failure, Job, Outcome};
+use crate::land::{self, Landing};
+use crate::repository::{Repositories, Repository, Standing};
+use crate::run::{self, SelfReport, Start};
+use crate::verify::{self, Verifier};
+use crate::workspace::{Folders, Root, Swept};
+
+pub use crate::control::{Control, Fenced, Lease, LineKind, LogLine, Phase};
+
+/// How often an attempt merges, verifies and tries to land before it gives way to the others.
+const LANDING_TRIES: u32 = 10;
+
+/// How much of an agent's last words its failure repeats.
+const MESSAGE_TAIL: usize = 2_000;
+
+/// What the attempts on one machine share. One process owns a root at a time.
+#[derive(Debug)]
+pub struct Host {
+    root: Root,
+    git: Git,
+    repositories: Repositories,
+    shim: PathBuf,
+    env: Vec<(String, String)>,
+    _owned: Flock<File>,
+}
+
+/// Why a host cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The folder cannot be made or read.
+    #[error("the executor's folder {} cannot be used", .0.display())]
+    Folder(PathBuf, #[source] std::io::Error),
+    /// It belongs to a process that is running.
+    #[error("the executor's folder {} is in use by another executor; give each its own", .0.display())]
+    InUse(PathBuf),
+}
+
+impl Host {
+    /// Takes the folder over. `shim` is the executor's own binary; `git_env` is what git needs to reach remote
+    /// repositories, and is shown to nothing else.
+    pub fn open(root: &Path, shim: PathBuf, git_env: &[(OsString, OsString)]) -> Result<Self, HostError> {
+        let failed = |error| HostError::Folder(root.to_owned(), error);
+        let made = Root::create(root).map_err(failed)?;
+        let file = File::create(made.path().join("lock")).map_err(failed)?;
+        let owned =
+            Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| HostError::InUse(root.to_owned()))?;
+        let git = Git::new(&made.path().join("git-home"), git_env);
+        let repositories = Repositories::new(git.clone(), made.path().join("repositories"));
+        let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+        Ok(Self { root: made, git, repositories, shim, env: env.collect(), _owned: owned })
+    }
+
+    /// Takes this for the executor's environment, of which agents see what is allowed.
+    #[must_use]
+    pub fn with_env(mut self, env: Vec<(String, String)>) -> Self {
+        self.env = env;
+        self
+    }
+
+    /// Kills and removes whatever belongs to none of the live attempts.
+    pub async fn sweep(&self, live: &[String]) -> Result<Swept, HostError> {
+        let (root, live) = (self.root.clone(), live.to_vec());
+        let swept = tokio::task::spawn_blocking(move || root.sweep(&live)).await.map_err(std::io::Error::other);
+        swept.flatten().map_err(|error| HostError::Folder(self.root.path().to_owned(), error))
+    }
+
+    /// The commit that a generation of a task landed as, if it has.
+    pub async fn landed_commit(
+        &self,
+        repository: &str,
+        task: &str,
+        generation: i64,
+    ) -> Result<Option<String>, Failure> {
+        land::landed_commit(&self.git, repository, task, generation).await
+    }
+
+    /// The executor's folder.
+    #[must_use]
+    pub const fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// The git that reaches repositories.
+    #[must_use]
+    pub const fn git(&self) -> &Git {
+        &self.git
+    }
+
+    pub(crate) fn shim(&self) -> &Path {
+        &self.shim
+    }
+
+    pub(crate) fn env(&self) -> &[(String, String)] {
+        &self.env
+    }
+}
+
+/// Runs the attempt to its end. Whatever the end, nothing of it is left on disk or running; once
+/// [`Phase::Landing`] was granted, a cancellation waits for the push.
+pub async fn run(job: &Job, host: &Host, control: &Control, cancel: CancellationToken) -> Outcome {
+    let folders = host.root.folders(&job.attempt_id);
+    let mut attempt = Attempt { job, host, control, cancel: &cancel, folders: &folders, evidence: Evidence::default() };
+    let result = match job.check() {
+        Ok(()) => {
+            let result = attempt.go().await;
+            if let Err(error) = folders.remove().await {
+                tracing::warn!(%error, attempt = job.attempt_id, "the attempt's folders could not all be removed");
+            }
+            result
+        }
+        Err(failure) => Err(failure),
+    };
+    let evidence = attempt.evidence;
+    match result {
+        Ok(commit) => Outcome::Landed { commit, evidence },
+        Err(Failure { class, message }) => Outcome::Failed { class, message, evidence },
+    }
+}
+
+struct Attempt<'a> {
+    job: &'a Job,
+    host: &'a Host,
+    control: &'a Control,
+    cancel: &'a CancellationToken,
+    folders: &'a Folders,
+    evidence: Evidence,
+}
+
+impl Attempt<'_> {
+    async fn go(&mut self) -> Result<String, Failure> {
+        let (job, folders) = (self.job, self.folders);
+        let repository = self.cancellable(self.host.repositories.open(&job.repository)).await?;
+        let base = match self.cancellable(repository.standing(job)).await? {
+            Standing::Tip(tip) => tip,
+            Standing::Landed(commit) => return Ok(self.already_landed(commit)),
+        };
+        self.cancellable(folders.prepare(&repository, job, &base)).await?;
+        self.control.say(format!("worktree of `{}` at {base}", job.target_branch));
+        self.agent().await?;
+        let cancel = self.cancel;
+        let squash = candidate::squash(&repository, folders, job, &base, &mut self.evidence);
+        let commit = cancellable(cancel, squash).await?;
+        self.evidence.commit = Some(commit.commit.clone());
+        self.enter(Phase::Verifying).await?;
+        self.land(&repository, &commit, &base).await
+    }
+
+    /// Runs the agent; anything but success is a failure.
+    async fn agent(&mut self) -> Result<(), Failure> {
+        let job = self.job;
+        let (argv, stdin) = run::command_line(&job.runtime);
+        let start = Start {
+            shim: self.host.shim(),
+            argv,
+            stdin,
+            cwd: &self.folders.worktree,
+            home: &self.folders.home,
+            env: run::environment(self.host.env(), &job.env_allow, job),
+            wall: job.limits.wall,
+            silence: job.limits.silence,
+            grace: job.limits.kill_grace,
+            log_bytes: job.limits.log_bytes,
+        };
+        let ended = run::run(start, self.control, self.cancel).await?;
+        let said = SelfReport::parse(&ended.last_line);
+        self.evidence.summary = said.summary;
+        self.evidence.cost_usd = said.cost_usd;
+        self.evidence.tokens_in = said.tokens_in;
+        self.evidence.tokens_out = said.tokens_out;
+        if ended.left_behind > 0 {
+            self.evidence
+                .notes
+                .push(format!("the agent left {} processes running, which were killed", ended.left_behind));
+        }
+        if let Some(failure) = run::failure_of(&ended, "the agent", job.limits.wall, job.limits.silence) {
+            return Err(failure);
+        }
+        if ended.code == Some(0) {
+            return Ok(());
+        }
+        let mut message = format!("the agent ended with {}", ended.status());
+        let end = tail(ended.tail(), MESSAGE_TAIL);
+        if !end.is_empty() {
+            message = format!("{message}:\n{end}");
+        }
+        Err(Failure::new(FailureClass::AgentError, message))
+    }
+
+    /// Merges, verifies and lands when it is this attempt's turn, and again if somebody elsewhere came first.
+    async fn land(&mut self, repository: &Repository, result: &Candidate, base: &str) -> Result<String, Failure> {
+        let (job, folders) = (self.job, self.folders);
+        let (host, control, cancel) = (self.host, self.control, self.cancel);
+        let verifier = Verifier { host, repository, folders, job, control, cancel };
+        let _turn = self.cancellable(async { Ok(repository.turn(job).await) }).await?;
+        let mut last = String::new();
+        for attempt in 1..=LANDING_TRIES {
+            let tip = match self.cancellable(repository.tip(job)).await? {
+                Standing::Tip(tip) => tip,
+                Standing::Landed(commit) => return Ok(self.already_landed(commit)),
+            };
+            let candidate = if tip == base {
+                result.clone()
+            } else {
+                self.cancellable(candidate::rebase(repository, folders, job, result, base, &tip)).await?
+            };
+            verify::verify(verifier, &candidate.commit, &mut self.evidence).await?;
+            self.enter(Phase::Landing).await?;
+            match land::land(repository, folders, job, &tip, &candidate).await? {
+                Landing::Landed => {
+                    self.control.say(format!("landed on `{}` as {}", job.target_branch, candidate.commit));
+                    self.evidence.commit = Some(candidate.commit.clone());
+                    return Ok(candidate.commit);
+                }
+                Landing::AlreadyLanded(commit) => return Ok(self.already_landed(commit)),
+                Landing::Lost { reason } => {
+                    last = reason;
+                    self.control.say(format!("`{}` moved first; merging and verifying again", job.target_branch));
+                    let pause = tokio::time::sleep(Duration::from_millis(20 * u64::from(attempt)));
+                    self.cancellable(async {
+                        pause.await;
+                        Ok(())
+                    })
+                    .await?;
+                }
+            }
+        }
+        // A lock that stays is not a race: a git that was killed has left it.
+        let class = if last.contains("File exists") { FailureClass::Config } else { FailureClass::MergeConflict };
+        let message = format!("could not land on `{}` in {LANDING_TRIES} tries; the last: {last}", job.target_branch);
+        Err(Failure::new(class, message))
+    }
+
+    fn already_landed(&mut self, commit: String) -> String {
+        self.evidence.notes.push(format!("already landed as {commit}; nothing of this attempt was"));
+        self.evidence.commit = Some(commit.clone());
+        commit
+    }
+
+    /// Waits for leave to go on.
+    async fn enter(&self, phase: Phase) -> Result<(), Failure> {
+        let asked = async {
+            self.control
+                .enter(phase)
+                .await
+                .map_err(|fenced| Failure::cancelled(format!("{fenced}: it stopped before {phase:?}")))
+        };
+        self.cancellable(asked).await
+    }
+
+    async fn cancellable<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        cancellable(self.cancel, work).await
+    }
+}
+
+/// Gives up the work when the attempt is cancelled.
+async fn cancellable<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Failure::cancelled("the attempt was cancelled")),
+        done = work => done,
+    }
+}

@@ -38,7 +38,8 @@ pub fn kill_by_home(condition: impl Fn(&Path) -> bool) -> usize {
     let until = Instant::now() + Duration::from_secs(5);
     let mut killed = HashSet::new();
     loop {
-        let found: Vec<i32> = all().into_iter().filter(|pid| home(*pid).is_some_and(|h| condition(Path::new(&h)))).collect();
+        let found: Vec<i32> =
+            all().into_iter().filter(|pid| home(*pid).is_some_and(|h| condition(Path::new(&h)))).collect();
         if found.is_empty() || Instant::now() > until {
             return killed.len();
         }

@@ -319,7 +319,13 @@ impl Shim {
         let mut line = serde_json::to_string(&spec).map_err(|error| failed(error.into()))?;
         line.push('\n');
         orders.write_all(line.as_bytes()).await.map_err(failed)?;
-        Ok(Self { child, stdout, stderr, reports: Reports { reader: BufReader::new(reports), line: Vec::new() }, orders })
+        Ok(Self {
+            child,
+            stdout,
+            stderr,
+            reports: Reports { reader: BufReader::new(reports), line: Vec::new() },
+            orders,
+        })
     }
 
     /// Leaves nothing behind, whatever happened to the shim.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// A task, named by its document and its key in it: `plan/1.2`.
 ///
-/// Both halves are made of `[A-Za-z0-9._@~-]` only, so that the whole is also a valid git ref path.
+/// Both halves are made of `[A-Za-z0-9._@-]` only, so that the whole is also a valid git ref path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TaskId(String);
@@ -60,7 +60,7 @@ impl FromStr for TaskId {
                 && !part.ends_with('.')
                 && !part.ends_with(".lock")
                 && !part.contains("..")
-                && part.chars().all(|c| c.is_ascii_alphanumeric() || "._@~-".contains(c))
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || "._@-".contains(c))
         };
         match text.split_once('/') {
             Some((document, key)) if fine(document) && fine(key) => Ok(Self(text.to_owned())),

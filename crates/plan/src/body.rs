@@ -6,8 +6,8 @@ use coditect_core::Priority;
 
 use crate::diagnostic::{Code, Sink};
 use crate::estimate;
-use crate::fields::{self, Field, Key};
 use crate::fences;
+use crate::fields::{self, Field, Key};
 use crate::headings::Role;
 use crate::lines::{Checkbox, Kind, Line};
 use crate::marker::MarkerStatus;
@@ -152,7 +152,15 @@ impl<'a> Reader<'_, 'a, '_> {
     }
 
     /// A bullet without a box.
-    fn listed(&mut self, i: usize, line: &Line<'a>, text: &Range<usize>, scope: Option<Key>, role: Role, body: &mut Body<'a>) {
+    fn listed(
+        &mut self,
+        i: usize,
+        line: &Line<'a>,
+        text: &Range<usize>,
+        scope: Option<Key>,
+        role: Role,
+        body: &mut Body<'a>,
+    ) {
         let words = self.text(text);
         match (scope, role) {
             (Some(Key::Acceptance), _) | (None, Role::Acceptance) => {
@@ -198,7 +206,12 @@ impl<'a> Reader<'_, 'a, '_> {
                 let found = estimate::parse_minutes(value);
                 if found.is_none() && !is_nothing(value) {
                     let message = format!("`{value}` is no estimate; the task has none");
-                    sink.add(Code::UnknownEstimate, place, message, "write a number and a unit, as in `4 hours`".into());
+                    sink.add(
+                        Code::UnknownEstimate,
+                        place,
+                        message,
+                        "write a number and a unit, as in `4 hours`".into(),
+                    );
                 }
                 body.minutes = body.minutes.or(found);
             }
@@ -206,7 +219,10 @@ impl<'a> Reader<'_, 'a, '_> {
             Key::Acceptance => body.acceptance.push(value.to_owned()),
             Key::Verify => body.verify.extend(values::commands(value)),
             Key::Touches => body.touches.extend(values::paths(value)),
-            Key::Status => body.status_field = body.status_field.take().or_else(|| (!value.is_empty()).then(|| field.value.clone())),
+            Key::Status => {
+                body.status_field =
+                    body.status_field.take().or_else(|| (!value.is_empty()).then(|| field.value.clone()))
+            }
             Key::Optional => body.optional |= values::is_yes(value),
             Key::Human => body.human |= values::is_yes(value),
             Key::Legend | Key::Other => {}
@@ -248,7 +264,8 @@ impl<'a> Reader<'_, 'a, '_> {
 
 impl<'a> Body<'a> {
     fn say(&mut self, line: &'a str) {
-        if !self.closed && !(line.is_empty() && self.prose.last().is_none_or(|l| l.is_empty())) {
+        let gap = line.is_empty() && self.prose.last().is_none_or(|l| l.is_empty());
+        if !self.closed && !gap {
             self.prose.push(line);
         }
     }

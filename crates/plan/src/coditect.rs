@@ -70,7 +70,8 @@ fn task(
     let anchor = anchor(document, draft, body, outline, style);
     let agent = body.agent.take().or_else(|| body.owner.take());
     let human = body.human || agent.as_deref().is_some_and(values::is_person) || values::asks_for_person(draft.rest);
-    let optional = body.optional || draft.checkbox.as_ref().is_some_and(|b| b.optional) || values::is_optional(draft.rest);
+    let optional =
+        body.optional || draft.checkbox.as_ref().is_some_and(|b| b.optional) || values::is_optional(draft.rest);
     PlanTask {
         key: String::new(),
         id: draft.id.map(str::to_owned),
@@ -103,11 +104,11 @@ fn anchor(document: &str, draft: &Draft<'_>, body: &mut Body<'_>, outline: &Outl
         return Anchor::Box { marker: checkbox.marker.clone() };
     }
     let text = outline.get(draft.heading).map_or(0..0, |h| h.text.clone());
-    let tick = edit::tick(document, &text).map(|(range, written)| {
-        style.tick.get_or_insert(written);
-        range
-    });
-    Anchor::Heading { text, tick, status_field: body.status_field.take() }
+    let (ticks, written) = edit::ticks(document, &text);
+    if style.tick.is_none() {
+        style.tick = written;
+    }
+    Anchor::Heading { text, ticks, status_field: body.status_field.take() }
 }
 
 fn status(document: &str, draft: &Draft<'_>, steps: &[Step], anchor: &Anchor) -> MarkerStatus {
@@ -130,7 +131,7 @@ fn status(document: &str, draft: &Draft<'_>, steps: &[Step], anchor: &Anchor) ->
         Anchor::Heading { status_field: Some(field), .. } => {
             MarkerStatus::of_words(document.get(field.clone()).unwrap_or_default())
         }
-        Anchor::Heading { tick: Some(_), .. } => MarkerStatus::Completed,
+        Anchor::Heading { ticks, .. } if !ticks.is_empty() => MarkerStatus::Completed,
         _ => MarkerStatus::Pending,
     }
 }

@@ -7,9 +7,8 @@ mod index;
 mod pieces;
 
 use std::collections::HashSet;
-use std::ops::Range;
 
-use crate::body::{Body, Reference};
+use crate::body::Body;
 use crate::diagnostic::{Code, Sink};
 use crate::headings::Outline;
 use crate::lines::Line;
@@ -54,8 +53,13 @@ pub(crate) fn resolve(context: &Context<'_, '_>, tasks: &mut [PlanTask], sink: &
     for (at, body) in context.bodies.iter().enumerate() {
         let mut found = Found::default();
         for reference in &body.references {
+            let start = context.lines.get(reference.line).map_or(0, |l| l.start);
+            let (mut at_byte, mut column) = (start, 1);
             for piece in pieces::pieces(context.document, &reference.text) {
-                let spot = Spot::new(context, reference, piece);
+                column += context.document.get(at_byte..piece.start).map_or(0, |t| t.chars().count());
+                at_byte = piece.start;
+                let text = context.document.get(piece).unwrap_or_default();
+                let spot = Spot { text, line: reference.line + 1, column };
                 let meaning = index.meaning(spot.text, at);
                 found.take(meaning, at, &spot, tasks, &index, &mut budget, &mut suggestions, sink);
             }
@@ -91,14 +95,6 @@ struct Spot<'a> {
     column: usize,
 }
 
-impl<'a> Spot<'a> {
-    fn new(context: &Context<'a, '_>, reference: &Reference, piece: Range<usize>) -> Self {
-        let column = context.lines.get(reference.line).map_or(1, |l| l.column(piece.start));
-        let text = context.document.get(piece).unwrap_or_default();
-        Self { text, line: reference.line + 1, column }
-    }
-}
-
 #[derive(Default)]
 struct Found {
     dependencies: Vec<Dependency>,
@@ -127,13 +123,18 @@ impl Found {
                     let message = format!("task `{}` depends on itself", key(owner));
                     (Code::SelfDependency, message, "remove the reference, or name the task that was meant".to_owned())
                 } else if found.len() > *budget {
-                    let message = format!("`{}` names {} tasks, too many to be listed one by one", spot.text, found.len());
+                    let message =
+                        format!("`{}` names {} tasks, too many to be listed one by one", spot.text, found.len());
                     (Code::TooManyDependencies, message, "name the last tasks only".to_owned())
                 } else {
                     *budget -= found.len();
                     for at in found.into_iter().filter(|at| *at != owner) {
                         if self.seen.insert(at) {
-                            self.dependencies.push(Dependency { key: key(at).to_owned(), line: spot.line, column: spot.column });
+                            self.dependencies.push(Dependency {
+                                key: key(at).to_owned(),
+                                line: spot.line,
+                                column: spot.column,
+                            });
                         }
                     }
                     let Some(missing) = missing else { return };

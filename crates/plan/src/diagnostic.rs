@@ -86,10 +86,9 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::UnknownDependency
-            | Self::AmbiguousDependency
-            | Self::SelfDependency
-            | Self::TooManyDependencies => Severity::Error,
+            Self::UnknownDependency | Self::AmbiguousDependency | Self::SelfDependency | Self::TooManyDependencies => {
+                Severity::Error
+            }
             _ => Severity::Warning,
         }
     }

@@ -3,7 +3,7 @@
 //! A box task changes between its brackets. A task that is a heading changes in its steps, and in the
 //! heading and the status field where the document keeps its status there. Every other byte stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use crate::label;
@@ -43,7 +43,9 @@ pub enum EditError {
     #[error("no task is called `{0}`; `coditect plan check` lists the keys")]
     UnknownTask(String),
     /// The task is a heading, and headings of this kind have no way to say this.
-    #[error("task `{key}` is a heading without a status field, which cannot say `{status}`; add a `**Status:**` line to it")]
+    #[error(
+        "task `{key}` is a heading without a status field, which cannot say `{status}`; add a `**Status:**` line to it"
+    )]
     NotExpressible {
         /// The task.
         key: String,
@@ -67,9 +69,14 @@ pub fn set_status(text: &str, key: &str, status: MarkerStatus) -> Result<Edit, E
 /// As [`set_status`]; then nothing is changed at all.
 pub fn set_statuses(text: &str, wanted: &[(&str, MarkerStatus)]) -> Result<Edit, EditError> {
     let plan = crate::parse("", text);
+    let by_key: HashMap<&str, &PlanTask> = plan.tasks.iter().map(|t| (t.key.as_str(), t)).collect();
     let mut by_task: BTreeMap<usize, (&PlanTask, MarkerStatus)> = BTreeMap::new();
     for (key, status) in wanted {
-        let task = plan.find(key).ok_or_else(|| EditError::UnknownTask((*key).to_owned()))?;
+        let task = by_key
+            .get(key)
+            .copied()
+            .or_else(|| plan.find(key))
+            .ok_or_else(|| EditError::UnknownTask((*key).to_owned()))?;
         by_task.insert(task.span.start, (task, *status));
     }
     let mut splices = Vec::new();
@@ -111,7 +118,7 @@ fn task_splices(
             }
             Ok(())
         }
-        Anchor::Heading { text: heading, tick, status_field } => {
+        Anchor::Heading { text: heading, ticks, status_field } => {
             let not_expressible = || EditError::NotExpressible { key: task.key.clone(), status };
             if !task.steps.is_empty() {
                 let changes = step_changes(task, status).ok_or_else(not_expressible)?;
@@ -127,12 +134,10 @@ fn task_splices(
                 return Ok(());
             }
             let only_place = task.steps.is_empty() && status_field.is_none();
-            if let (MarkerStatus::Completed, None) = (status, tick) {
+            if status != MarkerStatus::Completed {
+                splices.extend(ticks.iter().map(|t| Splice { range: t.clone(), text: String::new() }));
+            } else if ticks.is_empty() {
                 splices.extend(ticked(text, heading, plan.style.tick.as_ref(), only_place));
-            } else if status != MarkerStatus::Completed
-                && let Some(tick) = tick
-            {
-                splices.push(Splice { range: tick.clone(), text: String::new() });
             }
             Ok(())
         }
@@ -180,27 +185,22 @@ fn ticked(text: &str, heading: &Range<usize>, style: Option<&Tick>, only_place: 
         style if only_place || style.is_some() => {
             let tick = style.map_or("✅", |t| t.text.as_str());
             let title = text.get(heading.clone()).unwrap_or_default();
-            let gap = if title.is_empty() && text.get(..heading.end).is_some_and(|t| t.ends_with(' ')) { "" } else { " " };
+            let gap =
+                if title.is_empty() && text.get(..heading.end).is_some_and(|t| t.ends_with(' ')) { "" } else { " " };
             Some(Splice { range: heading.end..heading.end, text: format!("{gap}{tick}") })
         }
         _ => None,
     }
 }
 
-/// The tick in a heading: its bytes with the blanks that go with it, and how it is written.
-pub(crate) fn tick(text: &str, heading: &Range<usize>) -> Option<(Range<usize>, Tick)> {
-    let title = text.get(heading.clone())?;
-    let (at, c) = title.char_indices().rev().find(|(_, c)| crate::text::is_tick(*c))?;
-    let bare_end = at + c.len_utf8();
-    let after = title.get(bare_end..)?;
-    let selector = after.len() - after.trim_start_matches('\u{fe0f}').len();
-    let end = if label::is_status_word(after) { title.len() } else { bare_end + selector };
-    let written = title.get(at..end)?.trim_end().to_owned();
-    let before = title.get(..at)?.trim_end();
-    if before.is_empty() {
-        let rest = title.get(end..)?;
-        let blanks = rest.len() - rest.trim_start().len();
-        return Some((heading.start..heading.start + end + blanks, Tick { leading: true, text: written }));
-    }
-    Some((heading.start + before.len()..heading.start + end, Tick { leading: false, text: written }))
+/// The ticks in a heading: their bytes with the blanks that go with them, and how the last is written.
+pub(crate) fn ticks(text: &str, heading: &Range<usize>) -> (Vec<Range<usize>>, Option<Tick>) {
+    let title = text.get(heading.clone()).unwrap_or_default();
+    let found = label::ticks(title);
+    let written = found.last().map(|tick| Tick {
+        leading: tick.start == 0,
+        text: title.get(tick.clone()).unwrap_or_default().trim().to_owned(),
+    });
+    let ranges = found.into_iter().map(|t| heading.start + t.start..heading.start + t.end).collect();
+    (ranges, written)
 }

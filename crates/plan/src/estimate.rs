@@ -27,18 +27,20 @@ pub fn parse_minutes(text: &str) -> Option<i64> {
 
 /// Whether `text` is an amount of time and nothing else to speak of.
 pub(crate) fn is_only_time(text: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric() && c != '.')
-        .filter(|w| !w.is_empty())
-        .all(|w| {
-            let unit = w.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-            unit.is_empty() || unit_minutes(unit).is_some() || matches!(unit, "to" | "and" | "about" | "est" | "approx")
-        })
+    text.split(|c: char| !c.is_alphanumeric() && c != '.').filter(|w| !w.is_empty()).all(|w| {
+        let unit = w.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        unit.is_empty() || unit_minutes(unit).is_some() || matches!(unit, "to" | "and" | "about" | "est" | "approx")
+    })
 }
 
 /// Whether `text` begins with a unit, as after the number of an amount.
 pub(crate) fn starts_with_unit(text: &str) -> bool {
     let word = text.trim_start().split(|c: char| !c.is_alphanumeric() && c != '%').next().unwrap_or_default();
-    unit_minutes(word).is_some() || matches!(word.to_ascii_lowercase().as_str(), "gb" | "mb" | "kb" | "tb" | "ms" | "s" | "seconds" | "%" | "million" | "percent")
+    unit_minutes(word).is_some()
+        || matches!(
+            word.to_ascii_lowercase().as_str(),
+            "gb" | "mb" | "kb" | "tb" | "ms" | "s" | "seconds" | "%" | "million" | "percent"
+        )
 }
 
 struct Amount {

@@ -93,7 +93,17 @@ fn plain(text: &str) -> Option<(Key, Range<usize>)> {
     let start = text.len() - rest.trim_start().len();
     let known = matches!(
         name,
-        "Agent" | "Owner" | "Dependencies" | "Depends on" | "Priority" | "Estimate" | "Time Estimate" | "Effort" | "Verify" | "Touches" | "Files"
+        "Agent"
+            | "Owner"
+            | "Dependencies"
+            | "Depends on"
+            | "Priority"
+            | "Estimate"
+            | "Time Estimate"
+            | "Effort"
+            | "Verify"
+            | "Touches"
+            | "Files"
     );
     let list = value.is_empty() && matches!(key(name), Key::Acceptance | Key::Verify | Key::Legend);
     ((known && (rest.is_empty() || rest.starts_with(' '))) || list).then(|| (key(name), start..start + value.len()))
@@ -107,13 +117,25 @@ fn key(name: &str) -> Key {
         "owner" | "assignee" | "assigned to" | "responsible" => Key::Owner,
         "dependencies" | "dependency" | "depends on" | "depends" | "blocked by" => Key::Dependencies,
         "priority" => Key::Priority,
-        "time" | "time estimate" | "estimate" | "estimated time" | "estimated effort" | "estimated duration" | "duration"
-        | "effort" => Key::Estimate,
-        "acceptance" | "acceptance criteria" | "success criteria" | "completion criteria" | "exit criteria"
-        | "definition of done" | "done when" => Key::Acceptance,
-        "verify" | "verification" | "validation" | "validate" | "validation commands" | "verification commands"
+        "time" | "time estimate" | "estimate" | "estimated time" | "estimated effort" | "estimated duration"
+        | "duration" | "effort" => Key::Estimate,
+        "acceptance"
+        | "acceptance criteria"
+        | "success criteria"
+        | "completion criteria"
+        | "exit criteria"
+        | "definition of done"
+        | "done when" => Key::Acceptance,
+        "verify"
+        | "verification"
+        | "validation"
+        | "validate"
+        | "validation commands"
+        | "verification commands"
         | "verify commands" => Key::Verify,
-        "touches" | "files" | "file" | "files to modify" | "files to change" | "files affected" | "paths" => Key::Touches,
+        "touches" | "files" | "file" | "files to modify" | "files to change" | "files affected" | "paths" => {
+            Key::Touches
+        }
         "status" => Key::Status,
         "optional" => Key::Optional,
         "human" | "manual" => Key::Human,

@@ -52,8 +52,14 @@ impl Outline {
                 let parent = open.last().copied();
                 let raw = document.get(text.clone()).unwrap_or_default();
                 let inherited = parent.and_then(|p| headings.get(p)).map_or(Role::Plain, |p| p.role);
-                let role = if inherited == Role::Plain { role(raw, *level) } else { inherited };
-                let title = label::without_mark(raw.trim()).replace("**", "");
+                let is_task = label::label(raw).is_some_and(|l| l.word);
+                let role = match inherited {
+                    Role::Plain => role(raw, *level),
+                    // A task that happens to stand under criteria or commands is a task all the same.
+                    Role::Acceptance | Role::Commands if is_task => Role::Plain,
+                    other => other,
+                };
+                let title = label::without_ticks(raw).replace("**", "");
                 open.push(headings.len());
                 headings.push(Heading { line, level: *level, text: text.clone(), title, parent, role });
             }
@@ -100,7 +106,10 @@ fn role(title: &str, level: usize) -> Role {
         Role::Commands
     } else if has(&["legend", "quick reference", "how to use", "naming convention", "status markers", "task format"])
         || begins(&["example", "format:", "glossary", "template"])
-        || matches!(name, "format" | "usage" | "notes" | "conventions" | "key" | "markers" | "out of scope" | "non-goals")
+        || matches!(
+            name,
+            "format" | "usage" | "notes" | "conventions" | "key" | "markers" | "out of scope" | "non-goals"
+        )
     {
         Role::NotTasks
     } else {

@@ -50,7 +50,8 @@ pub(crate) fn keys(drafts: &[Draft<'_>], outline: &Outline, lines: &[Line<'_>], 
         let (key, again) = used.take(format!("{id}@{section}"));
         if again {
             let column = lines.get(draft.line).map_or(1, |l| l.indent + 1);
-            let message = format!("the id `{id}` is used again in the same section; this task is called `{key}` by its order");
+            let message =
+                format!("the id `{id}` is used again in the same section; this task is called `{key}` by its order");
             sink.add(Code::DuplicateId, (draft.line + 1, column), message, "give each task an id of its own".into());
         }
         keys.push(key);
@@ -195,7 +196,14 @@ mod tests {
 
     #[test]
     fn ids_become_safe_for_refs_and_file_names() {
-        for (id, safe) in [("P1-T01", "P1-T01"), ("1..2", "1.2"), (".1", "1"), ("x.lock", "x-lock"), ("a.LOCK", "a-lock"), ("...", "")] {
+        for (id, safe) in [
+            ("P1-T01", "P1-T01"),
+            ("1..2", "1.2"),
+            (".1", "1"),
+            ("x.lock", "x-lock"),
+            ("a.LOCK", "a-lock"),
+            ("...", ""),
+        ] {
             assert_eq!(safe_id(id), safe);
         }
     }

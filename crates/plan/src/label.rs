@@ -1,5 +1,7 @@
 //! The id a heading or a box begins with, and the title after it.
 
+use std::ops::Range;
+
 use crate::estimate;
 use crate::text::{is_tick, strip_prefix_ci};
 
@@ -44,7 +46,8 @@ pub(crate) fn label(text: &str) -> Option<Label<'_>> {
         }
     }
     let bold = after.len() != s.len() && text.trim_start().starts_with(['*', '_', '`']);
-    let apart = rest.is_empty() || rest.starts_with(char::is_whitespace) || colon || dot || rest.starts_with(['–', '—']);
+    let apart =
+        rest.is_empty() || rest.starts_with(char::is_whitespace) || colon || dot || rest.starts_with(['–', '—']);
     let with_paren = word.is_some() && rest.starts_with('(');
     if !(apart || with_paren) || !id.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return None;
@@ -60,12 +63,11 @@ pub(crate) fn label(text: &str) -> Option<Label<'_>> {
 /// A title as people want to read it, and the estimate that stood in it: without emphasis, closing
 /// ticks and status words.
 pub(crate) fn clean_title(rest: &str) -> (String, Option<i64>) {
-    let mut title = undecorated(rest).replace("**", "");
+    let mut title = undecorated(&without_ticks(rest)).replace("**", "");
     let mut minutes = None;
     loop {
         let before = title.len();
         title.truncate(title.trim_end().len());
-        title.truncate(without_mark(&title).len());
         if let Some(open) = title.rfind('(').filter(|_| title.ends_with(')')) {
             let inner = title.get(open + 1..title.len() - 1).unwrap_or_default();
             if estimate::is_only_time(inner)
@@ -81,17 +83,50 @@ pub(crate) fn clean_title(rest: &str) -> (String, Option<i64>) {
     }
 }
 
-/// `text` without a closing tick and the status word after it.
-pub(crate) fn without_mark(text: &str) -> &str {
-    let Some((at, tick)) = text.char_indices().rev().find(|(_, c)| is_tick(*c)) else { return text };
-    let after = text.get(at + tick.len_utf8()..).unwrap_or_default();
-    if is_status_word(after) { text.get(..at).unwrap_or_default().trim_end() } else { text }
+/// The bytes of each tick in `text`: with the status word that repeats it, and the blanks before it (or
+/// after it, where it stands first).
+pub(crate) fn ticks(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (at, tick) in text.char_indices().filter(|(_, c)| is_tick(*c)) {
+        let after = text.get(at + tick.len_utf8()..).unwrap_or_default();
+        let mut end = at + tick.len_utf8() + after.len() - after.trim_start_matches('\u{fe0f}').len();
+        end += text.get(end..).map_or(0, status_word);
+        let done = found.last().map_or(0, |r| r.end);
+        let mut start = text.get(..at).map_or(0, |t| t.trim_end().len()).max(done);
+        if start == 0 {
+            let rest = text.get(end..).unwrap_or_default();
+            end += rest.len() - rest.trim_start().len();
+        }
+        start = start.min(at);
+        found.push(start..end);
+    }
+    found
 }
 
-/// Whether what follows a tick only repeats that the thing is finished.
-pub(crate) fn is_status_word(after: &str) -> bool {
-    let word = after.trim_matches(|c: char| c.is_whitespace() || "*_\u{fe0f}".contains(c)).to_ascii_lowercase();
-    matches!(word.as_str(), "" | "complete" | "completed" | "done" | "finished" | "100% complete")
+/// `text` without its ticks.
+pub(crate) fn without_ticks(text: &str) -> String {
+    let mut rest = String::with_capacity(text.len());
+    let mut at = 0;
+    for tick in ticks(text) {
+        rest.push_str(text.get(at..tick.start).unwrap_or_default());
+        at = tick.end;
+    }
+    rest.push_str(text.get(at..).unwrap_or_default());
+    rest
+}
+
+/// The length of the word after a tick that only repeats that the thing is finished, with its emphasis.
+fn status_word(after: &str) -> usize {
+    let body = after.trim_start();
+    let inner = body.trim_start_matches(['*', '_']);
+    let emphasis = body.len() - inner.len();
+    let len = inner.len() - inner.trim_start_matches(|c: char| c.is_alphanumeric()).len();
+    let (word, rest) = inner.split_at_checked(len).unwrap_or(("", inner));
+    let closed = rest.len() - rest.trim_start_matches(['*', '_']).len() == emphasis;
+    let tail = rest.get(emphasis..).unwrap_or_default();
+    let alone = tail.is_empty() || tail.starts_with(|c: char| c.is_whitespace() || "(.,;".contains(c));
+    let known = matches!(word.to_ascii_lowercase().as_str(), "complete" | "completed" | "done" | "finished");
+    if known && closed && alone { after.len() - tail.len() } else { 0 }
 }
 
 /// Whether a word in a dependency list is meant as an id, by its look.
@@ -187,9 +222,23 @@ mod tests {
     #[test]
     fn things_with_digits_that_are_no_ids_are_left_alone() {
         for text in [
-            "1.5 hours of work", "2025-01-15 kickoff", "3.11+ needed", "v1.2 release", "UTF-8 everywhere",
-            "SHA256 of files", "S3 bucket", "OAuth2 login", "P0 bug", "psycopg2-binary", "[OTHER repos] - Verify",
-            "Task Completion Legend", "Phase 1: Setup", "10 initial workers", "**Pending** - not", "Tasks 4.1-4.36", "",
+            "1.5 hours of work",
+            "2025-01-15 kickoff",
+            "3.11+ needed",
+            "v1.2 release",
+            "UTF-8 everywhere",
+            "SHA256 of files",
+            "S3 bucket",
+            "OAuth2 login",
+            "P0 bug",
+            "psycopg2-binary",
+            "[OTHER repos] - Verify",
+            "Task Completion Legend",
+            "Phase 1: Setup",
+            "10 initial workers",
+            "**Pending** - not",
+            "Tasks 4.1-4.36",
+            "",
         ] {
             assert_eq!(id(text), None, "{text}");
         }
@@ -201,6 +250,8 @@ mod tests {
         assert_eq!(clean_title("Move (10%) (7 days)"), ("Move (10%)".into(), Some(3360)));
         assert_eq!(clean_title("Gateway (Kong)"), ("Gateway (Kong)".into(), None));
         assert_eq!(clean_title("X ✅\u{fe0f} "), ("X".into(), None));
+        assert_eq!(clean_title("X ✅ done (1 day) of it"), ("X (1 day) of it".into(), None));
+        assert_eq!(clean_title("X ✅ Done-ish"), ("X Done-ish".into(), None));
         assert_eq!(clean_title("✅ ok at last"), ("ok at last".into(), None));
     }
 }

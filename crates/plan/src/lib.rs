@@ -33,7 +33,7 @@ pub use decode::{NotUtf8, decode};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use edit::{Edit, EditError, Splice, set_status, set_statuses};
 pub use estimate::parse_minutes;
-pub use marker::MarkerStatus;
+pub use marker::{MarkerStatus, UnknownStatus};
 pub use model::{Dependency, Format, Plan, PlanTask, Step, UnresolvedDependency};
 pub use urgency::parse_priority;
 

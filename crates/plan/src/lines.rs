@@ -23,15 +23,23 @@ pub(crate) struct Line<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     Blank,
-    Heading { level: usize, text: Range<usize> },
-    Item { checkbox: Option<Checkbox>, text: Range<usize> },
+    Heading {
+        level: usize,
+        text: Range<usize>,
+    },
+    Item {
+        checkbox: Option<Checkbox>,
+        text: Range<usize>,
+    },
     FenceOpen,
     Code,
     FenceClose,
     Rule,
     /// Comments and front matter: nothing a plan says.
     Hidden,
-    Prose { text: Range<usize> },
+    Prose {
+        text: Range<usize>,
+    },
 }
 
 /// A box.

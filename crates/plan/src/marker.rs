@@ -20,8 +20,7 @@ pub enum MarkerStatus {
 
 impl MarkerStatus {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Pending, Self::InProgress, Self::Completed, Self::Blocked, Self::Cancelled];
+    pub const ALL: [Self; 5] = [Self::Pending, Self::InProgress, Self::Completed, Self::Blocked, Self::Cancelled];
 
     /// The name as it is serialised.
     #[must_use]

@@ -174,8 +174,8 @@ pub(crate) enum Anchor {
     Heading {
         /// The text of the heading.
         text: Range<usize>,
-        /// The tick in the heading, with the blanks that go with it.
-        tick: Option<Range<usize>>,
+        /// The ticks in the heading, with the blanks that go with them.
+        ticks: Vec<Range<usize>>,
         /// The value of its `Status:` field.
         status_field: Option<Range<usize>>,
     },

@@ -13,13 +13,17 @@ struct Label {
 pub(crate) fn scopes(document: &str, lines: &[Line<'_>]) -> Vec<Option<Key>> {
     let mut scopes = Vec::with_capacity(lines.len());
     let mut label: Option<Label> = None;
+    // Whether nothing but blanks stands between the label and here.
+    let mut fresh = false;
     let mut after_blank = false;
     for line in lines {
         let mut scope = label.as_ref().map(|l| l.key);
         match &line.kind {
             Kind::Heading { .. } | Kind::Rule => (label, scope) = (None, None),
             Kind::Item { checkbox, text } => {
-                let inside = label.as_ref().is_some_and(|l| if l.bullet { line.indent > l.indent } else { line.indent >= l.indent });
+                let inside = label
+                    .as_ref()
+                    .is_some_and(|l| if l.bullet { line.indent > l.indent } else { line.indent >= l.indent });
                 if !inside {
                     (label, scope) = (None, None);
                 }
@@ -36,8 +40,21 @@ pub(crate) fn scopes(document: &str, lines: &[Line<'_>]) -> Vec<Option<Key>> {
                     (label, scope) = (None, None);
                 }
             }
-            Kind::Blank | Kind::FenceOpen | Kind::Code | Kind::FenceClose | Kind::Hidden => {}
+            Kind::FenceOpen => {
+                let outside = label.as_ref().is_some_and(|l| line.indent <= l.indent && (l.bullet || !fresh));
+                if outside {
+                    (label, scope) = (None, None);
+                }
+            }
+            Kind::FenceClose => {
+                if label.as_ref().is_some_and(|l| line.indent <= l.indent) {
+                    label = None;
+                }
+            }
+            Kind::Blank | Kind::Code | Kind::Hidden => {}
         }
+        let opens = scope.is_none() && label.is_some();
+        fresh = opens || (fresh && line.kind == Kind::Blank);
         after_blank = line.kind == Kind::Blank;
         scopes.push(scope);
     }
@@ -81,6 +98,12 @@ mod tests {
     #[test]
     fn a_label_that_has_its_value_has_no_list() {
         assert_eq!(shape("**Acceptance:** all good\n\n- [ ] T1"), "...");
+    }
+
+    #[test]
+    fn a_block_under_a_label_is_part_of_it_unless_a_list_came_before() {
+        assert_eq!(shape("**Verify:**\n\n```sh\na\n```\n```sh\nb\n```"), ".VVVV...");
+        assert_eq!(shape("**Verify:**\n- a\n\n```sh\nb\n```"), ".VV...");
     }
 
     #[test]

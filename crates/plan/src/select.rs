@@ -64,10 +64,8 @@ pub(crate) fn select<'a>(source: &Source<'a, '_>, sink: &mut Sink<'_>) -> Select
 /// Per heading, its label where the heading is a task.
 fn task_headings<'a>(source: &Source<'a, '_>) -> Vec<Option<Label<'a>>> {
     let headings = &source.outline.headings;
-    let labels: Vec<Option<Label<'a>>> = headings
-        .iter()
-        .map(|h| label::label(source.text(&h.text)).filter(|_| h.role == Role::Plain))
-        .collect();
+    let labels: Vec<Option<Label<'a>>> =
+        headings.iter().map(|h| label::label(source.text(&h.text)).filter(|_| h.role == Role::Plain)).collect();
     let own = own_contents(source);
     // A bare id (`3.2 Title`) also numbers sections. It is a task where there are fields beneath, or
     // boxes and a sibling with fields; never where the boxes beneath have ids of their own.

@@ -51,7 +51,24 @@ pub(crate) fn commands_of_block(block: &str) -> Vec<String> {
         line.starts_with([' ', '\t', '}', '{'])
             || line.ends_with(['\\', '{', '|', '&'])
             || line.contains("<<")
-            || matches!(first, "for" | "while" | "until" | "if" | "case" | "do" | "done" | "then" | "fi" | "else" | "esac" | "function" | "cd" | "export" | "set")
+            || matches!(
+                first,
+                "for"
+                    | "while"
+                    | "until"
+                    | "if"
+                    | "case"
+                    | "do"
+                    | "done"
+                    | "then"
+                    | "fi"
+                    | "else"
+                    | "esac"
+                    | "function"
+                    | "cd"
+                    | "export"
+                    | "set"
+            )
             || line.split_once('=').is_some_and(|(name, value)| is_name(name) && !value.contains(' '))
     };
     let block = block.trim_end();
@@ -75,7 +92,9 @@ pub(crate) fn paths(value: &str) -> Vec<String> {
     let bare = verbs.into_iter().find_map(|v| strip_prefix_ci(value, v)).unwrap_or(value);
     bare.split([',', ';'])
         .map(|p| p.split(" (").next().unwrap_or_default().trim())
-        .filter(|p| !p.is_empty() && !p.contains(' ') && !["none", "tbd", "-", "n/a"].iter().any(|n| p.eq_ignore_ascii_case(n)))
+        .filter(|p| {
+            !p.is_empty() && !p.contains(' ') && !["none", "tbd", "-", "n/a"].iter().any(|n| p.eq_ignore_ascii_case(n))
+        })
         .map(str::to_owned)
         .collect()
 }

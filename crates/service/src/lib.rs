@@ -1,1 +1,35 @@
-//! service.
+//! What every service needs to boot: configuration, logs, health, shutdown, and the loops and listeners they share.
+//!
+//! A service's `main.rs` is one call:
+//!
+//! ```no_run
+//! use coditect_service::{ServiceName, boot};
+//!
+//! fn main() -> std::process::ExitCode {
+//!     boot::main(ServiceName::Orchestrator, async |service| {
+//!         service.readiness.pass("database");
+//!         service.shutdown.drain.cancelled().await;
+//!         Ok(())
+//!     })
+//! }
+//! ```
+
+pub mod admin;
+pub mod boot;
+pub mod clock;
+pub mod config;
+pub mod grpc;
+pub mod ids;
+pub mod listen;
+mod name;
+mod readiness;
+mod shutdown;
+pub mod telemetry;
+pub mod ticker;
+
+pub use boot::Service;
+pub use clock::SystemClock;
+pub use config::{Config, ConfigError};
+pub use name::ServiceName;
+pub use readiness::Readiness;
+pub use shutdown::Shutdown;

@@ -1,1 +1,32 @@
-//! store.
+//! The truth: everything that must survive is in SQL.
+//!
+//! One SQL text and one migrations folder serve SQLite (one machine) and PostgreSQL (a cluster), through sqlx's `Any`
+//! driver. What makes that possible: only TEXT and BIGINT columns, epoch milliseconds, JSON as text, `$n` parameters,
+//! `ON CONFLICT`, `RETURNING`. The same conformance suite runs on both.
+//!
+//! Reads go through the pool. Writes go through a transaction, [`Tx`]: on SQLite there is one writer connection a process
+//! and it begins with `BEGIN IMMEDIATE`, so that writers queue instead of failing half-way. Every change of a task's
+//! state goes through [`Tx::change`], which is a compare-and-set.
+
+mod attempts;
+mod change;
+mod database;
+mod documents;
+mod error;
+mod executors;
+mod graph;
+mod logs;
+mod settings;
+mod tasks;
+mod wishes;
+
+pub use attempts::{AttemptEnd, AttemptRow, OpenAttempt};
+pub use change::{EventRow, Moved};
+pub use database::{Durability, Engine, Store, Tx};
+pub use documents::{DocumentRow, PlannedDocument, PlannedTask, Synced, TickDue};
+pub use error::StoreError;
+pub use executors::ExecutorRow;
+pub use graph::{GraphEdge, GraphTask};
+pub use logs::LogRow;
+pub use tasks::{DependencyRow, TaskRow};
+pub use wishes::{Wish, WishRow};

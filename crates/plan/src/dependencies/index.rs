@@ -14,6 +14,9 @@ use super::Meaning;
 /// More tasks than this with one id are not told apart by their place.
 const MOST_NAMESAKES: usize = 64;
 
+/// Nothing longer is looked for among the ids that are nearly the same.
+const LONGEST_NEAR: usize = 64;
+
 /// Tasks by key, id, step id, range and section.
 pub(super) struct Index {
     by_key: HashMap<String, usize>,
@@ -22,6 +25,7 @@ pub(super) struct Index {
     by_title: HashMap<String, Vec<usize>>,
     /// Ids without their last number, then that number.
     numbered: HashMap<String, BTreeMap<u64, Vec<usize>>>,
+    /// Those with tasks.
     sections: Vec<Section>,
     /// Per task the headings around it, outermost first.
     paths: Vec<Vec<usize>>,
@@ -67,6 +71,7 @@ impl Index {
             }
             index.paths.push(path);
         }
+        index.sections.retain(|s| !s.tasks.is_empty());
         index
     }
 
@@ -115,6 +120,9 @@ impl Index {
     pub(super) fn nearest(&self, text: &str, tasks: &[PlanTask]) -> Option<String> {
         let text = strip_prefix_ci(text, "task ").unwrap_or(text);
         let (word, _) = token(text);
+        if word.len() > LONGEST_NEAR {
+            return None;
+        }
         let lower = word.to_ascii_lowercase();
         tasks
             .iter()
@@ -206,7 +214,9 @@ impl Index {
             return None;
         }
         let begins = |s: &&Section| {
-            s.title.strip_prefix(phrase.as_str()).is_some_and(|r| !r.starts_with(|c: char| c.is_alphanumeric() || c == '.'))
+            s.title
+                .strip_prefix(phrase.as_str())
+                .is_some_and(|r| !r.starts_with(|c: char| c.is_alphanumeric() || c == '.'))
         };
         self.gathered(self.sections.iter().filter(begins), owner)
     }
@@ -219,9 +229,7 @@ impl Index {
         if let Some(found) = self.section(&phrase, owner) {
             return found;
         }
-        let mentions = |s: &&Section| {
-            !s.tasks.is_empty() && s.title.split(|c: char| !c.is_alphanumeric()).any(|w| w == phrase)
-        };
+        let mentions = |s: &&Section| s.title.split(|c: char| !c.is_alphanumeric()).any(|w| w == phrase);
         // A bare word such as `backend` is clear only where one section speaks of it.
         let mut speaking = self.sections.iter().filter(mentions);
         let found = match (speaking.next(), speaking.next()) {
@@ -235,7 +243,7 @@ impl Index {
     fn gathered<'s>(&self, sections: impl Iterator<Item = &'s Section>, owner: usize) -> Option<Meaning> {
         let mut found: Vec<usize> = Vec::new();
         let mut any = false;
-        for section in sections.filter(|s| !s.tasks.is_empty()) {
+        for section in sections {
             any = true;
             let inside = section.tasks.binary_search(&owner).is_ok();
             found.extend(section.tasks.iter().copied().filter(|at| !inside || *at < owner));
@@ -262,9 +270,8 @@ fn split_number(id: &str) -> Option<(&str, u64)> {
 
 fn is_nothing(text: &str) -> bool {
     let lower = text.trim().to_ascii_lowercase();
-    let after = ["none", "nothing", "n/a", "no dependencies", "no dependency"]
-        .into_iter()
-        .find_map(|n| lower.strip_prefix(n));
+    let after =
+        ["none", "nothing", "n/a", "no dependencies", "no dependency"].into_iter().find_map(|n| lower.strip_prefix(n));
     after.is_some_and(|r| !r.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
         || lower.starts_with('(')
         || !lower.contains(|c: char| c.is_alphanumeric())
@@ -299,7 +306,19 @@ fn names_section(text: &str) -> bool {
     let mut words = phrase.split(' ');
     let kind = matches!(
         words.next(),
-        Some("phase" | "week" | "sprint" | "milestone" | "track" | "epic" | "feature" | "stage" | "section" | "group" | "part")
+        Some(
+            "phase"
+                | "week"
+                | "sprint"
+                | "milestone"
+                | "track"
+                | "epic"
+                | "feature"
+                | "stage"
+                | "section"
+                | "group"
+                | "part"
+        )
     );
     let number = words.next().is_some_and(|w| w.len() == 1 || w.contains(|c: char| c.is_ascii_digit()));
     kind && number && words.next().is_none()

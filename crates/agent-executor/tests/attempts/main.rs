@@ -1,0 +1,10 @@
+//! Whole attempts, with a real git, real processes and real folders.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod fixture;
+mod landing;
+mod leftovers;
+mod outcomes;
+mod processes;
+mod shim;
+mod speed;

@@ -1,0 +1,129 @@
+//! The configuration: what can be set, where it is read from, and what is refused.
+//!
+//! Defaults, then the JSON file, then `CODITECT_<SECTION>__<KEY>`, then `DATABASE_URL` and `REDIS_URL`; what comes
+//! later wins. The doc comments of the sections are the descriptions in the generated JSON Schema.
+
+mod environment;
+mod error;
+mod infrastructure;
+mod load;
+mod rules;
+mod secret;
+mod work;
+
+use std::{net::SocketAddr, path::Path};
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use environment::{Environment, variable};
+pub use error::{ConfigError, Problem};
+pub use infrastructure::{
+    AdminListenConfig, DatabaseConfig, GrpcListenConfig, ListenConfig, LogConfig, LogFormat, RedisConfig,
+    ShutdownConfig,
+};
+pub use load::DEFAULT_FILE;
+pub use secret::SecretUrl;
+pub use work::{
+    AgentsConfig, DispatchConfig, ExecutorConfig, PlanConfig, ProjectConfig, ReconcileConfig, RepositoryConfig,
+    RetryConfig, Runtime, VerifyConfig,
+};
+
+use crate::ServiceName;
+
+/// Settings of the CODITECT orchestration system. Every one has a default; environment variables named
+/// `CODITECT_<SECTION>__<KEY>` override the file.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The project that is worked on.
+    pub project: ProjectConfig,
+    /// The plan files.
+    pub plan: PlanConfig,
+    /// The git repository that agents change.
+    pub repository: RepositoryConfig,
+    /// The database.
+    pub database: DatabaseConfig,
+    /// Redis.
+    pub redis: RedisConfig,
+    /// How ready tasks are given to agents.
+    pub dispatch: DispatchConfig,
+    /// Where agents are defined and what they are called.
+    pub agents: AgentsConfig,
+    /// How agents are run.
+    pub executor: ExecutorConfig,
+    /// How results are verified.
+    pub verify: VerifyConfig,
+    /// What follows a failed attempt.
+    pub retry: RetryConfig,
+    /// The loops that repair.
+    pub reconcile: ReconcileConfig,
+    /// The addresses that services listen on.
+    pub listen: ListenConfig,
+    /// How services stop.
+    pub shutdown: ShutdownConfig,
+    /// What services log.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// The configuration from `file` and this process's environment.
+    ///
+    /// Without `file`, [`DEFAULT_FILE`] is read if it exists.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says what is wrong, where, and what was expected.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::load_from(file, &Environment::of_process()?)
+    }
+
+    /// The configuration from `file` and `environment`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_from(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
+        load::load(file, environment)
+    }
+
+    /// The JSON Schema of the configuration file.
+    #[must_use]
+    pub fn schema() -> Value {
+        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+        let mut schema = settings.into_generator().into_root_schema_for::<Self>().to_value();
+        if let Some(properties) = schema.pointer_mut("/properties").and_then(Value::as_object_mut) {
+            properties.insert("$schema".into(), json!({ "description": "The schema, for editors.", "type": "string" }));
+        }
+        schema
+    }
+
+    /// The address of `service`'s gRPC server, and the configuration key that holds it.
+    #[must_use]
+    pub fn grpc_address(&self, service: ServiceName) -> (SocketAddr, String) {
+        let GrpcListenConfig { orchestrator, sync_daemon, dependency_resolver, task_dispatcher, agent_executor } =
+            &self.listen.grpc;
+        let address = match service {
+            ServiceName::Orchestrator => orchestrator,
+            ServiceName::SyncDaemon => sync_daemon,
+            ServiceName::DependencyResolver => dependency_resolver,
+            ServiceName::TaskDispatcher => task_dispatcher,
+            ServiceName::AgentExecutor => agent_executor,
+        };
+        (*address, format!("listen.grpc.{}", service.key()))
+    }
+
+    /// The address of `service`'s admin port, and the configuration key that holds it.
+    #[must_use]
+    pub fn admin_address(&self, service: ServiceName) -> (SocketAddr, String) {
+        let AdminListenConfig { orchestrator, sync_daemon, dependency_resolver, task_dispatcher, agent_executor } =
+            &self.listen.admin;
+        let address = match service {
+            ServiceName::Orchestrator => orchestrator,
+            ServiceName::SyncDaemon => sync_daemon,
+            ServiceName::DependencyResolver => dependency_resolver,
+            ServiceName::TaskDispatcher => task_dispatcher,
+            ServiceName::AgentExecutor => agent_executor,
+        };
+        (*address, format!("listen.admin.{}", service.key()))
+    }
+}

@@ -1,0 +1,274 @@
+//! The sections about the work: project, plans, repository, agents, verification, retries.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use coditect_core::{InvalidRetryPolicy, RetryPolicy};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The project that is worked on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProjectConfig {
+    /// The name of the project: lower-case letters, digits and hyphens. It is part of every key in Redis, so that
+    /// projects can share one.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,64}$"))]
+    pub name: String,
+}
+
+impl Default for ProjectConfig {
+    fn default() -> Self {
+        Self { name: "default".into() }
+    }
+}
+
+/// The plan files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlanConfig {
+    /// The plan files, relative to the repository.
+    pub paths: Vec<String>,
+    /// How long a plan file must stay unchanged before it is read, in milliseconds.
+    #[schemars(range(max = 60_000))]
+    pub debounce_ms: u64,
+}
+
+impl Default for PlanConfig {
+    fn default() -> Self {
+        Self { paths: vec!["PLAN.md".into()], debounce_ms: 2_000 }
+    }
+}
+
+impl PlanConfig {
+    /// How long a plan file must stay unchanged before it is read.
+    #[must_use]
+    pub const fn debounce(&self) -> Duration {
+        Duration::from_millis(self.debounce_ms)
+    }
+}
+
+/// The git repository that agents change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RepositoryConfig {
+    /// The repository: a local path, or a URL that git can clone.
+    pub path: String,
+    /// The branch that verified work lands on. It is created where it does not exist.
+    pub target_branch: String,
+}
+
+impl Default for RepositoryConfig {
+    fn default() -> Self {
+        Self { path: ".".into(), target_branch: "coditect/integration".into() }
+    }
+}
+
+/// How ready tasks are given to agents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DispatchConfig {
+    /// How many tasks may be under way at once, on all executors together.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_concurrent: u32,
+    /// The agent for tasks that name none and that no other agent fits.
+    pub default_agent: String,
+    /// The pool of executors that tasks go to.
+    pub pool: String,
+}
+
+impl Default for DispatchConfig {
+    fn default() -> Self {
+        Self { max_concurrent: 5, default_agent: "general-purpose".into(), pool: "default".into() }
+    }
+}
+
+/// Where agents are defined and what they are called.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentsConfig {
+    /// Folders of agent definitions, relative to the repository.
+    pub directories: Vec<String>,
+    /// Other names for agents: the name a plan uses, and the agent it means.
+    pub mappings: BTreeMap<String, String>,
+}
+
+/// The program that does the work of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Runtime {
+    /// The task's own fenced `sh` block, else `executor.script`.
+    #[default]
+    Script,
+    /// `executor.command`, with the task on its standard input.
+    Command,
+}
+
+/// How agents are run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExecutorConfig {
+    /// How many attempts this executor runs at once.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub slots: u32,
+    /// What does the work of a task.
+    pub runtime: Runtime,
+    /// For the `script` runtime: the shell script of tasks that carry no fenced `sh` block. Without one, such tasks
+    /// fail.
+    pub script: Option<String>,
+    /// For the `command` runtime: the program and its arguments.
+    pub command: Vec<String>,
+    /// How long an attempt may take, in milliseconds.
+    #[schemars(range(min = 1_000))]
+    pub wall_limit_ms: u64,
+    /// How long an attempt may say nothing, in milliseconds.
+    #[schemars(range(min = 1_000))]
+    pub silence_limit_ms: u64,
+    /// How long an attempt that is stopped has to end by itself before it is killed, in milliseconds.
+    #[schemars(range(min = 1))]
+    pub kill_grace_ms: u64,
+    /// How much of an attempt's output is kept, in bytes; of the rest, the beginning and the end.
+    #[schemars(range(min = 1_024))]
+    pub log_limit_bytes: u64,
+    /// How long a claim on an attempt lasts unless renewed, in milliseconds. It is renewed three times in that span.
+    #[schemars(range(min = 3_000))]
+    pub lease_ms: u64,
+    /// Names of the environment variables that an agent gets from the executor's environment, beside the few that
+    /// every program needs.
+    pub env_allow: Vec<String>,
+    /// The folder for clones, worktrees and logs.
+    pub data_dir: String,
+    /// The orchestrator's gRPC server, as a URL.
+    pub orchestrator: String,
+}
+
+impl Default for ExecutorConfig {
+    fn default() -> Self {
+        Self {
+            slots: 5,
+            runtime: Runtime::Script,
+            script: None,
+            command: Vec::new(),
+            wall_limit_ms: 7_200_000,
+            silence_limit_ms: 1_800_000,
+            kill_grace_ms: 5_000,
+            log_limit_bytes: 16 * 1_024 * 1_024,
+            lease_ms: 15_000,
+            env_allow: Vec::new(),
+            data_dir: ".coditect/executor".into(),
+            orchestrator: "http://127.0.0.1:7001".into(),
+        }
+    }
+}
+
+impl ExecutorConfig {
+    /// How long an attempt may take.
+    #[must_use]
+    pub const fn wall_limit(&self) -> Duration {
+        Duration::from_millis(self.wall_limit_ms)
+    }
+
+    /// How long an attempt may say nothing.
+    #[must_use]
+    pub const fn silence_limit(&self) -> Duration {
+        Duration::from_millis(self.silence_limit_ms)
+    }
+
+    /// How long a stopped attempt has to end by itself.
+    #[must_use]
+    pub const fn kill_grace(&self) -> Duration {
+        Duration::from_millis(self.kill_grace_ms)
+    }
+
+    /// How long a claim lasts unless renewed.
+    #[must_use]
+    pub const fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms)
+    }
+
+    /// How often a claim is renewed: two renewals may be lost without losing the claim.
+    #[must_use]
+    pub const fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.lease_ms / 3)
+    }
+}
+
+/// How results are verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerifyConfig {
+    /// Shell commands that must succeed on the merged tree of every task, after the task's own.
+    pub commands: Vec<String>,
+    /// How long the verification of one attempt may take, in milliseconds.
+    #[schemars(range(min = 1_000))]
+    pub wall_limit_ms: u64,
+}
+
+impl Default for VerifyConfig {
+    fn default() -> Self {
+        Self { commands: Vec::new(), wall_limit_ms: 1_800_000 }
+    }
+}
+
+impl VerifyConfig {
+    /// How long the verification of one attempt may take.
+    #[must_use]
+    pub const fn wall_limit(&self) -> Duration {
+        Duration::from_millis(self.wall_limit_ms)
+    }
+}
+
+/// What follows a failed attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryConfig {
+    /// How many attempts a task has before a person is asked.
+    #[schemars(range(min = 1, max = 100))]
+    pub max_attempts: i64,
+    /// The pause before the second attempt, in milliseconds.
+    #[schemars(range(min = 1))]
+    pub base_ms: i64,
+    /// What the pause is multiplied by for each further attempt.
+    #[schemars(range(min = 1.0))]
+    pub factor: f64,
+    /// The longest pause, in milliseconds.
+    #[schemars(range(min = 1))]
+    pub cap_ms: i64,
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self { max_attempts: 3, base_ms: 2_000, factor: 2.0, cap_ms: 60_000 }
+    }
+}
+
+impl TryFrom<&RetryConfig> for RetryPolicy {
+    type Error = InvalidRetryPolicy;
+
+    fn try_from(config: &RetryConfig) -> Result<Self, Self::Error> {
+        let RetryConfig { max_attempts, base_ms, factor, cap_ms } = *config;
+        Self::try_new(base_ms, factor, cap_ms, max_attempts)
+    }
+}
+
+/// The loops that repair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReconcileConfig {
+    /// How often every loop looks at the truth even if nothing wakes it, in milliseconds.
+    #[schemars(range(min = 10, max = 3_600_000))]
+    pub interval_ms: u64,
+}
+
+impl Default for ReconcileConfig {
+    fn default() -> Self {
+        Self { interval_ms: 2_000 }
+    }
+}
+
+impl ReconcileConfig {
+    /// How often every loop looks at the truth even if nothing wakes it.
+    #[must_use]
+    pub const fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval_ms)
+    }
+}

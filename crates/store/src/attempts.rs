@@ -1,0 +1,326 @@
+//! Attempts: opened by the dispatcher, claimed by an executor, ended with what came of them.
+
+use coditect_core::{AttemptId, Change, FailureClass, Lifecycle, TaskId, TaskState, Trigger};
+use sqlx::any::AnyRow;
+
+use crate::change::{Moved, get, task_id};
+use crate::{Store, StoreError, Tx};
+
+macro_rules! attempt_columns {
+    () => {
+        "id, task_id, generation, number, token, agent, account, executor, state, lease_until_ms, assigned_at_ms, \
+         claimed_at_ms, ended_at_ms, failure, message, commit_id, evidence, cost_micros, tokens_in, tokens_out"
+    };
+}
+
+/// What an attempt is opened with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenAttempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// The agent chosen for it.
+    pub agent: String,
+    /// The account it is charged to.
+    pub account: String,
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// How it failed; `None` where it did not.
+    pub failure: Option<FailureClass>,
+    /// In words.
+    pub message: Option<String>,
+    /// What it landed as.
+    pub commit: Option<String>,
+    /// JSON: what was verified, with what output.
+    pub evidence: Option<String>,
+    /// What it cost, in millionths of a dollar.
+    pub cost_micros: Option<i64>,
+    /// Tokens read by the model.
+    pub tokens_in: Option<i64>,
+    /// Tokens written by the model.
+    pub tokens_out: Option<i64>,
+}
+
+/// An attempt as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// Its id.
+    pub id: AttemptId,
+    /// The task it is a try at.
+    pub task: TaskId,
+    /// The task's generation it belongs to.
+    pub generation: i64,
+    /// 1 for the first of the generation.
+    pub number: i64,
+    /// Its fencing token.
+    pub token: i64,
+    /// The agent chosen for it.
+    pub agent: String,
+    /// The account it is charged to.
+    pub account: String,
+    /// The executor that claimed it.
+    pub executor: Option<String>,
+    /// `assigned`, `running`, `verifying`, `landing`; then `landed` or `failed`.
+    pub state: String,
+    /// Until when the executor need not be heard of.
+    pub lease_until_ms: Option<i64>,
+    /// When it was opened.
+    pub assigned_at_ms: i64,
+    /// When it was claimed.
+    pub claimed_at_ms: Option<i64>,
+    /// When it ended.
+    pub ended_at_ms: Option<i64>,
+    /// What came of it.
+    pub end: AttemptEnd,
+}
+
+impl Tx {
+    /// Assigns a ready task: opens an attempt with a new fencing token. `None`: the task is no longer ready as seen.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn assign(
+        &mut self,
+        task: &TaskId,
+        seen: &Lifecycle,
+        open: OpenAttempt,
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<Option<Moved>, StoreError> {
+        let change = Change::Assign { attempt: open.id };
+        let Some(moved) = self.change(task, seen, change, AttemptEnd::default(), actor, now_ms).await? else {
+            return Ok(None);
+        };
+        sqlx::query(
+            "INSERT INTO attempts (id, task_id, generation, number, token, agent, account, state, assigned_at_ms) \
+             VALUES ($1, $2, $3, \
+             (SELECT COALESCE(MAX(number), 0) + 1 FROM attempts WHERE task_id = $2 AND generation = $3), \
+             $4, $5, $6, $7, $8)",
+        )
+        .bind(open.id.to_string())
+        .bind(task.as_str())
+        .bind(moved.now.generation)
+        .bind(moved.now.token)
+        .bind(open.agent)
+        .bind(open.account)
+        .bind(TaskState::Assigned.as_str())
+        .bind(now_ms)
+        .execute(&mut *self.inner)
+        .await
+        .map_err(StoreError::during("open an attempt"))?;
+        Ok(Some(moved))
+    }
+
+    /// An executor takes an attempt: assigned → running. `None`: the attempt is not, or no longer, to be had.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn claim(
+        &mut self,
+        task: &TaskId,
+        attempt: AttemptId,
+        token: i64,
+        executor: &str,
+        lease_until_ms: i64,
+        now_ms: i64,
+    ) -> Result<Option<Moved>, StoreError> {
+        let Some(seen) = self.current(task, attempt, token).await? else { return Ok(None) };
+        let change = Change::Plain(Trigger::Claim);
+        let moved = self.change(task, &seen, change, AttemptEnd::default(), "orchestrator", now_ms).await?;
+        if moved.is_some() {
+            sqlx::query("UPDATE attempts SET executor = $1, lease_until_ms = $2, claimed_at_ms = $3 WHERE id = $4")
+                .bind(executor)
+                .bind(lease_until_ms)
+                .bind(now_ms)
+                .bind(attempt.to_string())
+                .execute(&mut *self.inner)
+                .await
+                .map_err(StoreError::during("claim an attempt"))?;
+        }
+        Ok(moved)
+    }
+
+    /// The progress of `task`, if `attempt` with `token` is its open attempt: the fence.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn current(
+        &mut self,
+        task: &TaskId,
+        attempt: AttemptId,
+        token: i64,
+    ) -> Result<Option<Lifecycle>, StoreError> {
+        let seen = self.lifecycle(task).await?;
+        Ok(seen.filter(|seen| seen.attempt == Some(attempt) && seen.token == token && seen.state.is_active()))
+    }
+
+    /// Prolongs the lease of an open attempt. False: it is not open.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn renew(&mut self, attempt: AttemptId, until_ms: i64) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE attempts SET lease_until_ms = $1 WHERE id = $2 AND ended_at_ms IS NULL")
+            .bind(until_ms)
+            .bind(attempt.to_string())
+            .execute(&mut *self.inner)
+            .await
+            .map_err(StoreError::during("renew a lease"))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// An attempt by its id.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn attempt(&mut self, id: AttemptId) -> Result<Option<AttemptRow>, StoreError> {
+        sqlx::query(concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE id = $1"))
+            .bind(id.to_string())
+            .fetch_optional(&mut *self.inner)
+            .await
+            .map_err(StoreError::during("read an attempt"))?
+            .map(|row| attempt(&row))
+            .transpose()
+    }
+
+    /// Keeps what an attempt left as evidence.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn keep_evidence(&mut self, id: AttemptId, evidence: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE attempts SET evidence = $1 WHERE id = $2")
+            .bind(evidence)
+            .bind(id.to_string())
+            .execute(&mut *self.inner)
+            .await
+            .map_err(StoreError::during("keep evidence"))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    pub(crate) async fn attempt_moves(&mut self, id: AttemptId, to: TaskState) -> Result<(), StoreError> {
+        sqlx::query("UPDATE attempts SET state = $1 WHERE id = $2")
+            .bind(to.as_str())
+            .bind(id.to_string())
+            .execute(&mut *self.inner)
+            .await
+            .map_err(StoreError::during("move an attempt"))?;
+        Ok(())
+    }
+
+    pub(crate) async fn attempt_ends(
+        &mut self,
+        id: AttemptId,
+        to: TaskState,
+        next: &Lifecycle,
+        end: AttemptEnd,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let landed = to == TaskState::Completed && end.commit.is_some();
+        let failure = match (landed, end.failure.or(next.failure)) {
+            (true, _) => None,
+            (false, Some(class)) => Some(class),
+            // A person's word ended it.
+            (false, None) => Some(FailureClass::Cancelled),
+        };
+        sqlx::query(
+            "UPDATE attempts SET state = $1, ended_at_ms = $2, failure = $3, message = $4, commit_id = $5, \
+             evidence = COALESCE($6, evidence), cost_micros = $7, tokens_in = $8, tokens_out = $9 \
+             WHERE id = $10 AND ended_at_ms IS NULL",
+        )
+        .bind(if landed { "landed" } else { "failed" })
+        .bind(now_ms)
+        .bind(failure.map(|f| f.as_str().to_owned()))
+        .bind(end.message)
+        .bind(end.commit)
+        .bind(end.evidence)
+        .bind(end.cost_micros)
+        .bind(end.tokens_in)
+        .bind(end.tokens_out)
+        .bind(id.to_string())
+        .execute(&mut *self.inner)
+        .await
+        .map_err(StoreError::during("end an attempt"))?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// An attempt by its id.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn attempt(&self, id: AttemptId) -> Result<Option<AttemptRow>, StoreError> {
+        sqlx::query(concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE id = $1"))
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(StoreError::during("read an attempt"))?
+            .map(|row| attempt(&row))
+            .transpose()
+    }
+
+    /// Every open attempt, oldest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn open_attempts(&self) -> Result<Vec<AttemptRow>, StoreError> {
+        sqlx::query(concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE ended_at_ms IS NULL ORDER BY id"))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::during("read attempts"))?
+            .iter()
+            .map(attempt)
+            .collect()
+    }
+
+    /// Every attempt at a task, oldest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn attempts_of(&self, task: &TaskId) -> Result<Vec<AttemptRow>, StoreError> {
+        sqlx::query(concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE task_id = $1 ORDER BY id"))
+            .bind(task.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::during("read attempts"))?
+            .iter()
+            .map(attempt)
+            .collect()
+    }
+}
+
+fn attempt(row: &AnyRow) -> Result<AttemptRow, StoreError> {
+    let text: String = get(row, "id")?;
+    let corrupt = |column, value: &str| StoreError::Corrupt {
+        table: "attempts",
+        id: text.clone(),
+        column,
+        value: value.to_owned(),
+    };
+    let failure: Option<String> = get(row, "failure")?;
+    Ok(AttemptRow {
+        id: text.parse().map_err(|_| corrupt("id", &text))?,
+        task: task_id("attempts", get(row, "task_id")?)?,
+        generation: get(row, "generation")?,
+        number: get(row, "number")?,
+        token: get(row, "token")?,
+        agent: get(row, "agent")?,
+        account: get(row, "account")?,
+        executor: get(row, "executor")?,
+        state: get(row, "state")?,
+        lease_until_ms: get(row, "lease_until_ms")?,
+        assigned_at_ms: get(row, "assigned_at_ms")?,
+        claimed_at_ms: get(row, "claimed_at_ms")?,
+        ended_at_ms: get(row, "ended_at_ms")?,
+        end: AttemptEnd {
+            failure: failure.map(|f| f.parse().map_err(|_| corrupt("failure", &f))).transpose()?,
+            message: get(row, "message")?,
+            commit: get(row, "commit_id")?,
+            evidence: get(row, "evidence")?,
+            cost_micros: get(row, "cost_micros")?,
+            tokens_in: get(row, "tokens_in")?,
+            tokens_out: get(row, "tokens_out")?,
+        },
+    })
+}

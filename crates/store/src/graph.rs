@@ -1,0 +1,151 @@
+//! What the dependency-resolver reads and writes.
+
+use coditect_core::{Change, Lifecycle, Priority, TaskId, Trigger};
+
+use crate::attempts::AttemptEnd;
+use crate::change::{Moved, get, lifecycle, lifecycle_columns, task_id};
+use crate::tasks::list;
+use crate::{Store, StoreError, Tx};
+
+/// A node of the graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphTask {
+    /// Its id.
+    pub id: TaskId,
+    /// Its title.
+    pub title: String,
+    /// The headings above it.
+    pub section: Vec<String>,
+    /// The document it is planned in.
+    pub path: String,
+    /// Its line there.
+    pub line: i64,
+    /// Its place there.
+    pub position: i64,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// How long it should take.
+    pub estimate_minutes: Option<i64>,
+    /// References that resolved to nothing.
+    pub dangling: Vec<String>,
+    /// The rank the database has for it.
+    pub rank: i64,
+    /// Its progress.
+    pub life: Lifecycle,
+}
+
+/// An edge of the graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphEdge {
+    /// The task that waits.
+    pub task: TaskId,
+    /// What it waits for.
+    pub depends_on: TaskId,
+    /// `blocks`, `informs` or `relates`.
+    pub kind: String,
+}
+
+impl Store {
+    /// The whole graph, in the order of the plan.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn graph(&self) -> Result<(Vec<GraphTask>, Vec<GraphEdge>), StoreError> {
+        let tasks = sqlx::query(concat!(
+            "SELECT id, (SELECT path FROM documents d WHERE d.id = document_id) AS path, title, section, line, \
+             position, priority, estimate_minutes, dangling, rank, ",
+            lifecycle_columns!(),
+            " FROM tasks ORDER BY document_id, position"
+        ))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read the graph"))?
+        .iter()
+        .map(|row| {
+            let id: String = get(row, "id")?;
+            Ok(GraphTask {
+                title: get(row, "title")?,
+                section: list(&id, "section", row)?,
+                path: get(row, "path")?,
+                line: get(row, "line")?,
+                position: get(row, "position")?,
+                priority: Priority::from_level(get(row, "priority")?),
+                estimate_minutes: get(row, "estimate_minutes")?,
+                dangling: list(&id, "dangling", row)?,
+                rank: get(row, "rank")?,
+                life: lifecycle(&id, row)?,
+                id: task_id("tasks", id)?,
+            })
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
+        let rows: Vec<(String, String, String)> =
+            sqlx::query_as("SELECT task_id, depends_on, kind FROM task_dependencies ORDER BY task_id, depends_on")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(StoreError::during("read the graph"))?;
+        let edges = rows
+            .into_iter()
+            .map(|(task, depends_on, kind)| {
+                Ok(GraphEdge {
+                    task: task_id("task_dependencies", task)?,
+                    depends_on: task_id("task_dependencies", depends_on)?,
+                    kind,
+                })
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        Ok((tasks, edges))
+    }
+}
+
+impl Tx {
+    /// Whether everything a task depends on is met, by what the database holds now.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn dependencies_met(&mut self, task: &TaskId) -> Result<bool, StoreError> {
+        let (unmet,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM task_dependencies d JOIN tasks p ON p.id = d.depends_on \
+             WHERE d.task_id = $1 AND d.kind = 'blocks' AND p.state NOT IN ('completed', 'skipped')",
+        )
+        .bind(task.as_str())
+        .fetch_one(&mut *self.inner)
+        .await
+        .map_err(StoreError::during("read dependencies"))?;
+        let (dangling,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM tasks WHERE id = $1 AND dangling <> '[]'")
+                .bind(task.as_str())
+                .fetch_one(&mut *self.inner)
+                .await
+                .map_err(StoreError::during("read dependencies"))?;
+        Ok(unmet == 0 && dangling == 0)
+    }
+
+    /// Moves a task between pending and ready, as its dependencies are in this very transaction. `None`: it stays.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn settle_readiness(&mut self, task: &TaskId, now_ms: i64) -> Result<Option<Moved>, StoreError> {
+        let Some(seen) = self.lifecycle(task).await? else { return Ok(None) };
+        let met = self.dependencies_met(task).await?;
+        let trigger = if met { Trigger::DependenciesMet } else { Trigger::DependenciesUnmet };
+        if seen.apply(Change::Plain(trigger), now_ms).is_err() {
+            return Ok(None);
+        }
+        self.change(task, &seen, Change::Plain(trigger), AttemptEnd::default(), trigger.service().as_str(), now_ms)
+            .await
+    }
+
+    /// Keeps a task's rank.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn set_rank(&mut self, task: &TaskId, rank: i64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE tasks SET rank = $1 WHERE id = $2")
+            .bind(rank)
+            .bind(task.as_str())
+            .execute(&mut *self.inner)
+            .await
+            .map_err(StoreError::during("rank a task"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,240 @@
+//! Tasks as people and services ask for them.
+
+use coditect_core::{Lifecycle, Priority, TaskId, TaskState};
+use sqlx::any::AnyRow;
+
+use crate::change::{get, lifecycle, lifecycle_columns, task_id};
+use crate::{Store, StoreError};
+
+macro_rules! task_columns {
+    () => {
+        concat!(
+            "id, document_id, key, title, section, description, position, line, priority, agent, estimate_minutes, \
+             acceptance, verify, script, dangling, steps, marker, rank, ",
+            lifecycle_columns!()
+        )
+    };
+}
+
+/// A task as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRow {
+    /// Its id.
+    pub id: TaskId,
+    /// The document it is planned in.
+    pub document: String,
+    /// What a person calls it.
+    pub key: String,
+    /// Its title.
+    pub title: String,
+    /// The headings above it, outermost first.
+    pub section: Vec<String>,
+    /// Its prose.
+    pub description: String,
+    /// Its place in the document.
+    pub position: i64,
+    /// Its line in the document.
+    pub line: i64,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// The agent it asks for.
+    pub agent: Option<String>,
+    /// How long it should take.
+    pub estimate_minutes: Option<i64>,
+    /// Its steps, in words.
+    pub steps: Vec<String>,
+    /// When it counts as done, in words.
+    pub acceptance: Vec<String>,
+    /// The commands that prove it.
+    pub verify: Vec<String>,
+    /// Its own block of shell commands.
+    pub script: Option<String>,
+    /// References of its dependencies that resolved to nothing: they hold it.
+    pub dangling: Vec<String>,
+    /// Its marker in the file, as of the last synced revision.
+    pub marker: String,
+    /// The longest remaining chain that hangs on it, in minutes.
+    pub rank: i64,
+    /// Its progress.
+    pub life: Lifecycle,
+}
+
+/// An edge from a task to one it depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DependencyRow {
+    /// The task depended on.
+    pub task: TaskId,
+    /// Its title.
+    pub title: String,
+    /// `blocks`, `informs` or `relates`.
+    pub kind: String,
+    /// Where it is.
+    pub state: TaskState,
+}
+
+impl Store {
+    /// A task by its id.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn task(&self, id: &TaskId) -> Result<Option<TaskRow>, StoreError> {
+        sqlx::query(concat!("SELECT ", task_columns!(), " FROM tasks WHERE id = $1"))
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(StoreError::during("read a task"))?
+            .map(|row| task(&row))
+            .transpose()
+    }
+
+    /// The ids of the tasks that a person may mean by `name`: an id, or a key in any document.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn tasks_named(&self, name: &str) -> Result<Vec<TaskId>, StoreError> {
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT id FROM tasks WHERE id = $1 OR key = $1 ORDER BY id")
+            .bind(name)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::during("find a task"))?;
+        rows.into_iter().map(|(id,)| task_id("tasks", id)).collect()
+    }
+
+    /// Every task, in the order of the plan.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn tasks(&self) -> Result<Vec<TaskRow>, StoreError> {
+        sqlx::query(concat!("SELECT ", task_columns!(), " FROM tasks ORDER BY document_id, position"))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::during("read tasks"))?
+            .iter()
+            .map(task)
+            .collect()
+    }
+
+    /// At most `limit` tasks in `state`, in dispatch order: priority, then rank, then how long they have been ready.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn tasks_in(&self, state: TaskState, limit: i64) -> Result<Vec<TaskRow>, StoreError> {
+        sqlx::query(concat!(
+            "SELECT ",
+            task_columns!(),
+            " FROM tasks WHERE state = $1 ORDER BY priority, rank DESC, ready_at_ms, position LIMIT $2"
+        ))
+        .bind(state.as_str())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read tasks"))?
+        .iter()
+        .map(task)
+        .collect()
+    }
+
+    /// How many tasks there are in each state.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn count_by_state(&self) -> Result<Vec<(TaskState, i64)>, StoreError> {
+        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT state, COUNT(*) FROM tasks GROUP BY state")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::during("count tasks"))?;
+        rows.into_iter()
+            .map(|(state, count)| {
+                let parsed = state.parse().map_err(|_| StoreError::Corrupt {
+                    table: "tasks",
+                    id: String::from("(any)"),
+                    column: "state",
+                    value: state,
+                })?;
+                Ok((parsed, count))
+            })
+            .collect()
+    }
+
+    /// What a task depends on.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn dependencies(&self, id: &TaskId) -> Result<Vec<DependencyRow>, StoreError> {
+        sqlx::query(
+            "SELECT t.id, t.title, d.kind, t.state FROM task_dependencies d JOIN tasks t ON t.id = d.depends_on \
+             WHERE d.task_id = $1 ORDER BY t.document_id, t.position",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read dependencies"))?
+        .iter()
+        .map(|row| {
+            let task = task_id("tasks", get(row, "id")?)?;
+            let state: String = get(row, "state")?;
+            Ok(DependencyRow {
+                title: get(row, "title")?,
+                kind: get(row, "kind")?,
+                state: state.parse().map_err(|_| StoreError::Corrupt {
+                    table: "tasks",
+                    id: task.to_string(),
+                    column: "state",
+                    value: state,
+                })?,
+                task,
+            })
+        })
+        .collect()
+    }
+
+    /// The tasks that depend on a task.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn dependents(&self, id: &TaskId) -> Result<Vec<TaskId>, StoreError> {
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT task_id FROM task_dependencies WHERE depends_on = $1 ORDER BY task_id")
+                .bind(id.as_str())
+                .fetch_all(&self.pool)
+                .await
+                .map_err(StoreError::during("read dependents"))?;
+        rows.into_iter().map(|(id,)| task_id("tasks", id)).collect()
+    }
+}
+
+fn task(row: &AnyRow) -> Result<TaskRow, StoreError> {
+    let id: String = get(row, "id")?;
+    Ok(TaskRow {
+        document: get(row, "document_id")?,
+        key: get(row, "key")?,
+        title: get(row, "title")?,
+        section: list(&id, "section", row)?,
+        description: get(row, "description")?,
+        position: get(row, "position")?,
+        line: get(row, "line")?,
+        priority: Priority::from_level(get(row, "priority")?),
+        agent: get(row, "agent")?,
+        estimate_minutes: get(row, "estimate_minutes")?,
+        steps: list(&id, "steps", row)?,
+        acceptance: list(&id, "acceptance", row)?,
+        verify: list(&id, "verify", row)?,
+        script: get(row, "script")?,
+        dangling: list(&id, "dangling", row)?,
+        marker: get(row, "marker")?,
+        rank: get(row, "rank")?,
+        life: lifecycle(&id, row)?,
+        id: task_id("tasks", id)?,
+    })
+}
+
+/// A list kept as JSON text.
+pub(crate) fn list(id: &str, column: &'static str, row: &AnyRow) -> Result<Vec<String>, StoreError> {
+    let text: String = get(row, column)?;
+    serde_json::from_str(&text).map_err(|_| StoreError::Corrupt {
+        table: "tasks",
+        id: id.to_owned(),
+        column,
+        value: text,
+    })
+}
