@@ -1,2 +1,9 @@
-//! dependency-resolver.
-fn main() {}
+//! The dependency-resolver's process; the service is in the library.
+
+use std::process::ExitCode;
+
+use coditect_service::{ServiceName, boot};
+
+fn main() -> ExitCode {
+    boot::main(ServiceName::DependencyResolver, dependency_resolver::run)
+}

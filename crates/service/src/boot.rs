@@ -10,13 +10,15 @@ use tracing::{error, info};
 
 use crate::{
     Config, Readiness, ServiceName, Shutdown, admin,
-    config::ConfigError,
     grpc::{self, Api},
     listen, telemetry,
 };
 
 /// What a cut service has to put things down before its process ends.
 const CUT_GRACE: Duration = Duration::from_secs(2);
+
+/// Exit code of a service that failed or was cut off.
+const FAILED: u8 = 1;
 
 /// Exit code for a command line or configuration that cannot be used.
 const WRONG_USAGE: u8 = 2;
@@ -51,7 +53,7 @@ impl Service {
     pub async fn serve_grpc_until(&self, api: Api, until: CancellationToken) -> anyhow::Result<()> {
         let (address, key) = self.config.grpc_address(self.name);
         let listener = listen::bind(address, &key).await?;
-        info!(%address, "serving gRPC");
+        info!(address = %listener.local_addr()?, "serving gRPC");
         Ok(grpc::serve(listener, api, &self.readiness, until).await?)
     }
 }
@@ -76,53 +78,59 @@ Example: task-dispatcher --config config/orchestrator-config.json";
 /// Runs a service from its command line to its exit code.
 ///
 /// Loads the configuration, sets up logs, signals and the admin port, and gives `run` a [`Service`]. Exit code 0: `run`
-/// ended well. 1: it failed, or was cut off. 2: wrong flags or configuration.
+/// ended well. 1: it failed, or was cut off. 2: wrong flags or configuration. Tasks that `run` spawned and did not wait
+/// for end with it.
 pub fn main<F, Fut>(name: ServiceName, run: F) -> ExitCode
 where
     F: FnOnce(Service) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let (flags, config) = match prepare(name, std::env::args_os()) {
-        Ok(prepared) => prepared,
-        Err(Refusal::Usage(usage)) => {
-            // Also `--help` and `--version`, which go to standard output and end well.
-            let _ = usage.print();
-            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(WRONG_USAGE));
-        }
-        Err(Refusal::Config(refusal)) => {
-            eprintln!("{name}: {:#}", anyhow::Error::from(refusal));
-            return ExitCode::from(WRONG_USAGE);
+    ExitCode::from(exit_code(name, std::env::args_os(), run))
+}
+
+fn exit_code<F, Fut>(name: ServiceName, arguments: impl Iterator<Item = OsString>, run: F) -> u8
+where
+    F: FnOnce(Service) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
+    let config = match prepare(name, arguments) {
+        Ok(Some(config)) => config,
+        Ok(None) => return 0,
+        Err(refusal) => {
+            eprintln!("{name}: {refusal:#}");
+            return WRONG_USAGE;
         }
     };
-    if flags.check {
-        eprintln!("{name}: the configuration is fine");
-        return ExitCode::SUCCESS;
-    }
-    if let Err(refusal) = telemetry::init(name, &config.log) {
-        eprintln!("{name}: {:#}", anyhow::Error::from(refusal));
-        return ExitCode::from(WRONG_USAGE);
-    }
     match start(name, config, run) {
         Ok(()) => {
             info!("stopped");
-            ExitCode::SUCCESS
+            0
         }
         Err(failure) => {
             error!(cause = format!("{failure:#}"), "failed");
-            ExitCode::FAILURE
+            FAILED
         }
     }
 }
 
-enum Refusal {
-    Usage(clap::Error),
-    Config(ConfigError),
-}
-
-fn prepare(name: ServiceName, arguments: impl Iterator<Item = OsString>) -> Result<(Flags, Config), Refusal> {
-    let flags = parse(name, arguments).map_err(Refusal::Usage)?;
-    let config = Config::load(flags.config.as_deref()).map_err(Refusal::Config)?;
-    Ok((flags, config))
+/// The configuration, once logs are set up; nothing if the command line asks for no more than an answer.
+fn prepare(name: ServiceName, arguments: impl Iterator<Item = OsString>) -> anyhow::Result<Option<Config>> {
+    let flags = match parse(name, arguments) {
+        Ok(flags) => flags,
+        // `--help` and `--version`, which end well.
+        Err(answer) if !answer.use_stderr() => {
+            let _ = answer.print();
+            return Ok(None);
+        }
+        Err(usage) => anyhow::bail!("{}", usage.render()),
+    };
+    let config = Config::load(flags.config.as_deref())?;
+    if flags.check {
+        eprintln!("{name}: the configuration is fine");
+        return Ok(None);
+    }
+    telemetry::init(name, &config.log)?;
+    Ok(Some(config))
 }
 
 fn parse(name: ServiceName, arguments: impl Iterator<Item = OsString>) -> Result<Flags, clap::Error> {
@@ -135,12 +143,8 @@ where
     F: FnOnce(Service) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let service = Service {
-        name,
-        config: Arc::new(config),
-        shutdown: Shutdown::default(),
-        readiness: Readiness::default(),
-    };
+    let service =
+        Service { name, config: Arc::new(config), shutdown: Shutdown::default(), readiness: Readiness::default() };
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let ended = runtime.block_on(live(service, run));
     // Blocking calls that are still under way do not hold up the end of the process.
@@ -156,10 +160,10 @@ where
     let Service { name, config, shutdown, readiness } = &service;
     shutdown.listen(config.shutdown.drain_limit()).context("cannot listen for signals")?;
     let (address, key) = config.admin_address(*name);
-    let admin = listen::bind(address, &key).await?;
-    // Answers to the very end of the process, drained or not.
-    tokio::spawn(admin::serve(admin, admin::router(readiness.clone()), CancellationToken::new()));
-    info!(version = env!("CARGO_PKG_VERSION"), admin = %address, "started");
+    let listener = listen::bind(address, &key).await?;
+    info!(version = env!("CARGO_PKG_VERSION"), admin = %listener.local_addr()?, "started");
+    // A task of its own, which answers however busy `run` is, drained or not.
+    let mut admin = tokio::spawn(admin::serve(listener, admin::router(readiness.clone()), CancellationToken::new()));
 
     let (shutdown, readiness) = (shutdown.clone(), readiness.clone());
     let drained = shutdown.drain.clone();
@@ -169,6 +173,7 @@ where
     });
     tokio::select! {
         ended = run(service) => ended,
+        served = &mut admin => served?.context("the admin port failed"),
         () = cut(&shutdown) => anyhow::bail!("cut off before everything under way was finished"),
     }
 }
@@ -178,6 +183,9 @@ async fn cut(shutdown: &Shutdown) {
     shutdown.cut.cancelled().await;
     tokio::time::sleep(CUT_GRACE).await;
 }
+
+#[cfg(test)]
+mod process_tests;
 
 #[cfg(test)]
 mod tests {

@@ -59,10 +59,8 @@ pub async fn serve(
         )
     };
     let (reporter, health) = tonic_health::server::health_reporter();
-    let routes = routes
-        .add_service(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+    let routes =
+        routes.add_service(health).add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
     let serving = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .add_routes(routes)
@@ -86,5 +84,69 @@ async fn follow(readiness: &Readiness, reporter: &HealthReporter, names: &[&str]
         if watch.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio_stream::{StreamExt, once};
+    use tonic::transport::Channel;
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+
+    use super::*;
+    use crate::listen;
+
+    async fn health(channel: &Channel, name: &str) -> i32 {
+        let request = HealthCheckRequest { service: name.into() };
+        HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner().status
+    }
+
+    #[tokio::test]
+    async fn health_follows_readiness_and_reflection_lists_the_services_by_name() {
+        let listener = listen::bind(SocketAddr::from(([127, 0, 0, 1], 0)), "listen.grpc.orchestrator").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (readiness, until) = (Readiness::default(), CancellationToken::new());
+        let server = tokio::spawn({
+            let (readiness, until) = (readiness.clone(), until.clone());
+            let descriptors = tonic_health::pb::FILE_DESCRIPTOR_SET;
+            let api = Api { routes: Routes::default(), names: &["grpc.health.v1.Health"], descriptors };
+            async move { serve(listener, api, &readiness, until).await }
+        });
+        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+        assert_eq!(health(&channel, "grpc.health.v1.Health").await, ServingStatus::NotServing as i32);
+
+        let mut watch =
+            HealthClient::new(channel.clone()).watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+        readiness.pass("database");
+        let serving = ServingStatus::Serving as i32;
+        while watch.next().await.unwrap().unwrap().status != serving {}
+        assert_eq!(health(&channel, "grpc.health.v1.Health").await, serving);
+        drop(watch);
+
+        let request = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        let mut answers = ServerReflectionClient::new(channel.clone())
+            .server_reflection_info(once(request))
+            .await
+            .unwrap()
+            .into_inner();
+        let Some(MessageResponse::ListServicesResponse(list)) = answers.next().await.unwrap().unwrap().message_response
+        else {
+            panic!("no list")
+        };
+        let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
+        assert!(names.contains(&"grpc.health.v1.Health"), "{names:?}");
+
+        drop((answers, channel));
+        until.cancel();
+        server.await.unwrap().unwrap();
     }
 }

@@ -32,4 +32,4 @@ pub use clock::SystemClock;
 pub use config::{Config, ConfigError};
 pub use name::ServiceName;
 pub use readiness::Readiness;
-pub use shutdown::Shutdown;
+pub use shutdown::{SUPERVISED, Shutdown};

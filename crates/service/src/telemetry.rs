@@ -44,11 +44,11 @@ pub fn init(service: ServiceName, log: &LogConfig) -> Result<(), TelemetryError>
     match format {
         LogFormat::Text => {
             let inner = tracing_subscriber::fmt::format().with_target(false);
-            builder.event_format(Named { service, inner, join: text }).finish().try_init()?;
+            builder.event_format(TextLines { service, inner }).finish().try_init()?;
         }
         LogFormat::Json => {
             let inner = tracing_subscriber::fmt::format().json().flatten_event(true);
-            builder.json().event_format(Named { service, inner, join: json }).finish().try_init()?;
+            builder.json().event_format(JsonLines { service, inner }).finish().try_init()?;
         }
     }
     Ok(())
@@ -59,14 +59,31 @@ fn colours() -> bool {
     io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// A format with the service's name joined to each line.
-struct Named<F> {
+/// The standard lines with the service's name in front.
+struct TextLines<F> {
     service: ServiceName,
     inner: F,
-    join: fn(&mut Writer<'_>, ServiceName, &str) -> fmt::Result,
 }
 
-impl<S, N, F> FormatEvent<S, N> for Named<F>
+/// The standard JSON with the service's name as its first field.
+struct JsonLines<F> {
+    service: ServiceName,
+    inner: F,
+}
+
+impl<S, N, F> FormatEvent<S, N> for TextLines<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        write!(writer, "{:<19} ", self.service)?;
+        self.inner.format_event(context, writer, event)
+    }
+}
+
+impl<S, N, F> FormatEvent<S, N> for JsonLines<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -74,20 +91,10 @@ where
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut line = String::new();
-        let inner = Writer::new(&mut line);
-        let inner = if writer.has_ansi_escapes() { with_ansi(inner) } else { inner };
-        self.inner.format_event(context, inner, event)?;
-        (self.join)(&mut writer, self.service, &line)
-    }
-}
-
-fn text(writer: &mut Writer<'_>, service: ServiceName, line: &str) -> fmt::Result {
-    write!(writer, "{service} {line}")
-}
-
-fn json(writer: &mut Writer<'_>, service: ServiceName, line: &str) -> fmt::Result {
-    match line.strip_prefix('{') {
-        Some(rest) => write!(writer, r#"{{"service":"{service}",{rest}"#),
-        None => writer.write_str(line),
+        self.inner.format_event(context, Writer::new(&mut line), event)?;
+        match line.strip_prefix('{') {
+            Some(rest) => write!(writer, r#"{{"service":"{}",{rest}"#, self.service),
+            None => writer.write_str(&line),
+        }
     }
 }

@@ -82,7 +82,7 @@ pub struct DocumentRow {
 pub struct Synced {
     /// The revision the database now has.
     pub revision: i64,
-    /// How many tasks were added, changed or removed.
+    /// How many tasks were added, removed or marked otherwise, and how many dependencies added or removed.
     pub changed: i64,
     /// The content had been seen before: a stale file, which asks for nothing.
     pub stale: bool,

@@ -111,12 +111,11 @@ impl Tx {
         .fetch_one(&mut *self.inner)
         .await
         .map_err(StoreError::during("read dependencies"))?;
-        let (dangling,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM tasks WHERE id = $1 AND dangling <> '[]'")
-                .bind(task.as_str())
-                .fetch_one(&mut *self.inner)
-                .await
-                .map_err(StoreError::during("read dependencies"))?;
+        let (dangling,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM tasks WHERE id = $1 AND dangling <> '[]'")
+            .bind(task.as_str())
+            .fetch_one(&mut *self.inner)
+            .await
+            .map_err(StoreError::during("read dependencies"))?;
         Ok(unmet == 0 && dangling == 0)
     }
 

@@ -18,6 +18,8 @@ mod graph;
 mod logs;
 mod settings;
 mod tasks;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod wishes;
 
 pub use attempts::{AttemptEnd, AttemptRow, OpenAttempt};

@@ -61,7 +61,12 @@ impl Store {
         .map_err(StoreError::during("read a log"))?
         .iter()
         .map(|row| {
-            Ok(LogRow { seq: get(row, "seq")?, at_ms: get(row, "at_ms")?, kind: get(row, "kind")?, text: get(row, "text")? })
+            Ok(LogRow {
+                seq: get(row, "seq")?,
+                at_ms: get(row, "at_ms")?,
+                kind: get(row, "kind")?,
+                text: get(row, "text")?,
+            })
         })
         .collect()
     }

@@ -8,11 +8,11 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn facts(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        // Not by comparing texts, which PostgreSQL orders by the rules of a language.
         sqlx::query_as(
-            "SELECT key, value FROM orchestrator_state WHERE key >= $1 AND key < $2 AND value <> '' ORDER BY key",
+            "SELECT key, value FROM orchestrator_state WHERE substr(key, 1, length($1)) = $1 AND value <> '' ORDER BY key",
         )
         .bind(prefix)
-        .bind(format!("{prefix}\u{10ffff}"))
         .fetch_all(&self.pool)
         .await
         .map_err(StoreError::during("read its state"))

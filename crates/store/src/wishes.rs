@@ -51,7 +51,13 @@ pub struct WishRow {
 }
 
 impl Tx {
-    pub(crate) async fn wish(&mut self, task: &TaskId, wish: Wish, revision: i64, now_ms: i64) -> Result<(), StoreError> {
+    pub(crate) async fn wish(
+        &mut self,
+        task: &TaskId,
+        wish: Wish,
+        revision: i64,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO plan_wishes (id, task_id, wish, revision, at_ms) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (id) DO NOTHING",

@@ -1,2 +1,9 @@
-//! sync-daemon.
-fn main() {}
+//! The sync-daemon's process; the service is in the library.
+
+use std::process::ExitCode;
+
+use coditect_service::{ServiceName, boot};
+
+fn main() -> ExitCode {
+    boot::main(ServiceName::SyncDaemon, sync_daemon::run)
+}

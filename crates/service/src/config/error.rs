@@ -13,9 +13,9 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is no JSON object.
+    /// The file is no JSON, or no object.
     #[error(
-        "{}:{line}:{column}: this is not valid JSON: {reason}. Mend the line; `coditect config check {}` checks the file",
+        "{}:{line}:{column}: this is not a JSON object: {reason}. Mend the line; `coditect config check {}` checks the file",
         file.display(),
         file.display()
     )]

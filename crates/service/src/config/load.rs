@@ -56,7 +56,8 @@ impl Layer {
 
 fn malformed(file: PathBuf, error: &serde_json::Error) -> ConfigError {
     let (line, column) = (error.line(), error.column());
-    let reason = error.to_string();
+    // What serde says of a wrong kind would echo the file, which may hold a secret.
+    let reason = if error.is_data() { "expected an object, like {}".to_owned() } else { error.to_string() };
     let reason = reason.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&reason).to_owned();
     ConfigError::Malformed { file, line, column, reason }
 }
@@ -82,13 +83,14 @@ pub(super) fn load(file: Option<&Path>, environment: &Environment) -> Result<Con
     let config = figment
         .extract::<Config>()
         .map_err(|error| ConfigError::Refused(error.into_iter().map(|error| problem(&figment, error)).collect()))?;
-    let problems: Vec<_> = rules::broken(&config, |path| figment.find_metadata(path).is_some_and(|layer| layer.source.is_some()))
-        .into_iter()
-        .map(|(path, value, expected)| {
-            let origin = origin(&figment, &path).unwrap_or_else(|| "the defaults".into());
-            Problem { path, value, expected, origin }
-        })
-        .collect();
+    let problems: Vec<_> =
+        rules::broken(&config, |path| figment.find_metadata(path).is_some_and(|layer| layer.source.is_some()))
+            .into_iter()
+            .map(|(path, value, expected)| {
+                let origin = origin(&figment, &path).unwrap_or_else(|| "the defaults".into());
+                Problem { path, value, expected, origin }
+            })
+            .collect();
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Refused(problems)) }
 }
 
@@ -110,19 +112,40 @@ fn problem(figment: &Figment, error: figment::Error) -> Problem {
             true => "there is no such setting".to_owned(),
             false => format!("there is no such setting; there are: {}", known.join(", ")),
         },
-        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => format!("expected {expected}"),
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
+            format!("expected {}", plain(&expected.to_string()))
+        }
         Kind::InvalidLength(_, expected) => format!("expected {expected}"),
         Kind::UnknownVariant(_, known) => format!("expected one of: {}", known.join(", ")),
-        _ if path.starts_with("listen.") => "expected an IP address and a port, like 127.0.0.1:7001".to_owned(),
+        _ if path.starts_with("listen.") => "expected an IP address and a port, like 127.0.0.1:8080".to_owned(),
+        _ if rules::is_secret(&path) => "expected text".to_owned(),
         other => other.to_string(),
     };
+    let shown = !rules::is_secret(&path) && !matches!(error.kind, Kind::UnknownField(..));
     let value = figment
-        .find_value(&path)
+        .extract::<Value>()
         .ok()
-        .filter(|_| !rules::is_secret(&path) && !matches!(error.kind, Kind::UnknownField(..)))
-        .and_then(|value| serde_json::to_string(&value).ok());
+        .filter(|_| shown)
+        .and_then(|all| Some(all.pointer(&format!("/{}", path.replace('.', "/")))?.to_string()));
     let origin = origin(figment, &path)
         .or_else(|| error.metadata.as_ref().map(|metadata| metadata.name.to_string()))
         .unwrap_or_else(|| "the configuration".into());
     Problem { path, value, expected, origin }
+}
+
+/// What serde expects, for people who know JSON and not Rust.
+fn plain(expected: &str) -> &str {
+    match expected {
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" => "a whole number, not negative",
+        "i64" => "a whole number",
+        "f64" => "a number",
+        "a string" => "text",
+        "a sequence" => "a list",
+        _ if expected == "a map" || expected.starts_with("struct ") => "an object",
+        _ if expected.contains("SocketAddr") || expected.contains("socket address") => {
+            "an IP address and a port, like 127.0.0.1:8080"
+        }
+        _ => expected,
+    }
 }

@@ -113,13 +113,7 @@ fn combinations(config: &Config, broken: &mut Vec<Broken>) {
     }
 }
 
-fn url(
-    path: &str,
-    url: &SecretUrl,
-    schemes: &[&str],
-    in_file: impl Fn(&str) -> bool,
-    broken: &mut Vec<Broken>,
-) {
+fn url(path: &str, url: &SecretUrl, schemes: &[&str], in_file: impl Fn(&str) -> bool, broken: &mut Vec<Broken>) {
     if !schemes.contains(&url.scheme()) {
         let expected = format!("expected a URL that begins with one of: {}", schemes.join(", "));
         broken.push((path.to_owned(), None, expected));

@@ -126,7 +126,7 @@ pub struct ExecutorConfig {
     /// How long an attempt that is stopped has to end by itself before it is killed, in milliseconds.
     #[schemars(range(min = 1))]
     pub kill_grace_ms: u64,
-    /// How much of an attempt's output is kept, in bytes; of the rest, the beginning and the end.
+    /// How much of an attempt's output is kept, in bytes.
     #[schemars(range(min = 1_024))]
     pub log_limit_bytes: u64,
     /// How long a claim on an attempt lasts unless renewed, in milliseconds. It is renewed three times in that span.

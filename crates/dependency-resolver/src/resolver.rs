@@ -1,0 +1,166 @@
+//! The graph and the database: what is ready by the graph is settled in the database, which decides.
+
+use std::collections::{BTreeSet, HashMap};
+
+use coditect_core::{Service, TaskId, TaskState};
+use coditect_graph::{Graph, NodeState};
+use coditect_queue::message::{Event, Ready};
+use coditect_store::{GraphTask, Moved, Store, Tx};
+
+use crate::announce;
+use crate::cycles::Told;
+use crate::nodes;
+
+/// How many rows are written in one transaction when everything is looked at: others want to write too.
+const CHUNK: usize = 500;
+
+/// Knows what is ready.
+#[derive(Debug)]
+pub struct Resolver {
+    store: Store,
+    graph: Graph,
+    ranks: HashMap<String, i64>,
+    told: Told,
+}
+
+/// What was moved, and the entries that tell of tasks which became ready.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settled {
+    /// The moves, committed.
+    pub moved: Vec<Moved>,
+    /// For the dispatcher.
+    pub ready: Vec<Ready>,
+    /// The graph turned out not to be what the database has: it should be built anew.
+    pub behind: bool,
+}
+
+impl Resolver {
+    /// A resolver that knows nothing yet: [`Resolver::rebuild`] is the first thing to do.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self { store, graph: Graph::default(), ranks: HashMap::new(), told: Told::default() }
+    }
+
+    /// The graph as of the last entry.
+    #[must_use]
+    pub const fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Builds the graph from the database, keeps ranks that changed, and settles every task that is not where the
+    /// graph says it should be.
+    ///
+    /// # Errors
+    /// The database failed. What was committed before stays; the next pass does the rest.
+    pub async fn rebuild(&mut self, now_ms: i64) -> anyhow::Result<Settled> {
+        let (tasks, edges) = self.store.graph().await?;
+        self.graph = nodes::graph(&tasks, &edges);
+        self.ranks = self.graph.ranks();
+        self.told.tell(&self.graph);
+        for chunk in self.new_ranks(&tasks).chunks(CHUNK) {
+            let mut tx = self.store.begin().await?;
+            for (task, rank) in chunk {
+                tx.set_rank(task, *rank).await?;
+            }
+            tx.commit().await?;
+        }
+        let misplaced: Vec<_> = tasks
+            .iter()
+            .filter(|task| match task.life.state {
+                TaskState::Pending => self.graph.is_ready(task.id.as_str()),
+                TaskState::Ready => !self.graph.is_ready(task.id.as_str()),
+                _ => false,
+            })
+            .map(|task| task.id.clone())
+            .collect();
+        let mut settled = Settled::default();
+        for chunk in misplaced.chunks(CHUNK) {
+            let mut tx = self.store.begin().await?;
+            let moved = settle(&mut tx, chunk, now_ms).await?;
+            tx.commit().await?;
+            self.add(&mut settled, moved);
+        }
+        Ok(settled)
+    }
+
+    /// Looks at the tasks that these entries name, and settles what follows, in one transaction.
+    ///
+    /// What an entry says is not believed: the task's state is read.
+    ///
+    /// # Errors
+    /// The database failed; nothing has been settled, and only building the graph anew makes sure that all is seen.
+    pub async fn follow(&mut self, events: &[Event], now_ms: i64) -> anyhow::Result<Settled> {
+        let named: BTreeSet<TaskId> =
+            events.iter().filter(|event| matters(event)).filter_map(|event| event.task.parse().ok()).collect();
+        let mut settled = Settled::default();
+        if named.is_empty() {
+            return Ok(settled);
+        }
+        let mut tx = self.store.begin().await?;
+        let mut affected = BTreeSet::new();
+        for task in &named {
+            let Some(life) = tx.lifecycle(task).await? else { continue };
+            let Some(before) = self.graph.node(task.as_str()).map(|node| node.state) else {
+                settled.behind = true;
+                continue;
+            };
+            let after = nodes::node_state(life.state);
+            let ready = self.graph.set_state(task.as_str(), after)?;
+            affected.extend(ready.iter().filter_map(|id| id.parse::<TaskId>().ok()));
+            if matches!(life.state, TaskState::Pending | TaskState::Ready) {
+                affected.insert(task.clone());
+            }
+            if before == NodeState::Met && after != NodeState::Met {
+                affected.extend(self.store.dependents(task).await?);
+            }
+        }
+        let affected: Vec<_> = affected.into_iter().collect();
+        let moved = settle(&mut tx, &affected, now_ms).await?;
+        tx.commit().await?;
+        // Ready by the graph and not by the database: a dependency was added meanwhile, or one was reopened.
+        settled.behind |=
+            moved.iter().any(|m| (m.now.state == TaskState::Ready) != self.graph.is_ready(m.task.as_str()));
+        self.add(&mut settled, moved);
+        Ok(settled)
+    }
+
+    /// The ranks of open tasks that are not what the database has; those in cycles have none, which is 0.
+    fn new_ranks(&self, tasks: &[GraphTask]) -> Vec<(TaskId, i64)> {
+        let open = tasks.iter().filter(|task| nodes::node_state(task.life.state) == NodeState::Open);
+        let ranked = open.map(|task| (task, self.ranks.get(task.id.as_str()).copied().unwrap_or_default()));
+        ranked.filter(|(task, rank)| task.rank != *rank).map(|(task, rank)| (task.id.clone(), rank)).collect()
+    }
+
+    fn add(&self, settled: &mut Settled, moved: Vec<Moved>) {
+        for moved in moved {
+            if moved.now.state == TaskState::Ready {
+                let id = moved.task.as_str();
+                let priority = self.graph.node(id).map(|node| node.priority).unwrap_or_default().level();
+                let rank = self.ranks.get(id).copied().unwrap_or_default();
+                settled.ready.push(announce::ready(&moved, priority, rank));
+            }
+            settled.moved.push(moved);
+        }
+    }
+}
+
+/// Whether an entry tells of something that readiness depends on. Our own moves do not.
+fn matters(event: &Event) -> bool {
+    let weighs = |state: &str| {
+        state
+            .parse::<TaskState>()
+            .is_ok_and(|state| state == TaskState::Pending || nodes::node_state(state) != NodeState::Open)
+    };
+    event.actor != Service::DependencyResolver.as_str() && (weighs(&event.from) || weighs(&event.to))
+}
+
+async fn settle(tx: &mut Tx, tasks: &[TaskId], now_ms: i64) -> anyhow::Result<Vec<Moved>> {
+    let mut all = Vec::new();
+    for task in tasks {
+        if let Some(moved) = tx.settle_readiness(task, now_ms).await? {
+            tracing::debug!(%task, from = %moved.from, to = %moved.now.state, "settled");
+            all.push(moved);
+        }
+    }
+    Ok(all)
+}

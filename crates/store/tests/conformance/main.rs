@@ -1,0 +1,84 @@
+//! What the store promises, checked on SQLite and on PostgreSQL.
+//!
+//! Each case is a function of an empty database; the list at the end of this file runs it on both engines.
+
+mod attempts;
+mod changes;
+mod documents;
+mod facts;
+mod graph;
+mod plan;
+mod schema;
+
+/// Runs every case on every engine.
+macro_rules! on_both_engines {
+    ($($module:ident: $($case:ident),+;)+) => {
+        mod sqlite {
+            $($(
+                #[tokio::test]
+                async fn $case() {
+                    crate::$module::$case(&coditect_store::testing::Database::sqlite().await).await;
+                }
+            )+)+
+        }
+        mod postgres {
+            $($(
+                #[tokio::test]
+                async fn $case() {
+                    if let Some(database) = coditect_store::testing::Database::postgres().await {
+                        crate::$module::$case(&database).await;
+                    }
+                }
+            )+)+
+        }
+    };
+}
+
+on_both_engines! {
+    schema:
+        migrating_again_changes_nothing,
+        a_database_that_was_never_migrated_is_refused,
+        a_transaction_that_is_dropped_changes_nothing;
+    documents:
+        a_new_document_brings_its_tasks,
+        equal_content_changes_nothing,
+        changed_content_updates_what_is_planned_and_leaves_progress_alone,
+        content_seen_before_is_stale_and_wishes_nothing,
+        a_tick_is_a_wish_and_an_untick_too,
+        a_task_gone_from_the_plan_is_to_be_retired_and_restored_when_it_is_back,
+        a_wish_is_open_until_it_is_applied,
+        completed_tasks_are_to_be_ticked_until_they_are,
+        what_the_daemon_wrote_itself_is_no_wish,
+        sections_that_change_places_do_not_get_in_each_others_way;
+    changes:
+        a_change_by_an_old_snapshot_writes_nothing,
+        of_two_writers_that_saw_the_same_one_wins,
+        an_illegal_change_writes_nothing,
+        history_is_told_in_the_order_it_happened,
+        a_reopened_task_is_of_a_new_generation;
+    attempts:
+        of_two_assignments_at_the_same_time_exactly_one_takes_effect,
+        a_claim_needs_the_open_attempt_and_its_token,
+        an_attempt_is_claimed_once,
+        a_lease_is_renewed_only_while_its_attempt_is_open,
+        attempts_are_numbered_within_their_generation,
+        landing_ends_the_attempt_as_landed,
+        cancelling_ends_the_attempt_as_failed,
+        an_attempt_follows_its_task,
+        a_log_that_is_appended_twice_is_kept_once,
+        evidence_outlives_the_end;
+    graph:
+        a_task_is_ready_when_all_it_depends_on_is_met,
+        a_skipped_dependency_is_met,
+        a_reference_to_nothing_holds_a_task,
+        a_ready_task_goes_back_when_a_dependency_is_reopened,
+        the_graph_has_every_task_and_edge,
+        dependencies_and_dependents_are_found,
+        ready_tasks_come_in_dispatch_order,
+        tasks_are_found_by_id_and_by_key,
+        tasks_are_counted_by_state;
+    facts:
+        facts_are_kept_changed_and_forgotten,
+        facts_are_found_by_what_their_key_begins_with,
+        an_executor_is_known_by_what_it_said_last;
+}

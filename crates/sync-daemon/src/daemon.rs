@@ -1,0 +1,227 @@
+//! The loop: woken by files, entries, people and clocks, it does one thing at a time.
+
+use std::time::Duration;
+
+use coditect_core::{Clock, TaskState};
+use coditect_queue::message::{Event, PlanChanged};
+use coditect_queue::{CancellationToken, Consumer, Queue, Stream};
+use coditect_service::{Readiness, Service, SystemClock};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tracing::{debug, info, warn};
+
+use crate::debounce::Debounce;
+use crate::sync::{Looked, PlanSync, Status, Ticked};
+use crate::watch::Watch;
+
+/// How long completions are gathered before they are ticked in one go.
+const GATHER: Duration = Duration::from_millis(150);
+
+/// The shortest time a file must stay unchanged, whatever the configuration says: the loop is not to spin.
+const LEAST_QUIET: Duration = Duration::from_millis(10);
+
+/// How often files are compared although nobody said that they changed.
+const COMPARE: Duration = Duration::from_secs(10);
+
+/// A request to sync now, and where the answer goes.
+pub type Ask = oneshot::Sender<Result<Vec<Status>, String>>;
+
+/// The state of the loop.
+#[derive(Debug)]
+pub struct Daemon {
+    plans: PlanSync,
+    queue: Queue,
+    watch: Watch,
+    readiness: Readiness,
+    reconcile: Duration,
+    debounces: Vec<Debounce>,
+    /// When the completions that were told of are to be ticked.
+    gathered: Option<Instant>,
+    /// Whether the database failed the last time, as it was logged.
+    outage: bool,
+    /// A file could not be taken over: all are compared as soon as the database works.
+    unsynced: bool,
+    clock: SystemClock,
+}
+
+impl Daemon {
+    /// A loop over `plans`.
+    #[must_use]
+    pub fn new(plans: PlanSync, queue: Queue, watch: Watch, service: &Service) -> Self {
+        let debounces = vec![Debounce::new(service.config.plan.debounce().max(LEAST_QUIET)); plans.len()];
+        Self {
+            plans,
+            queue,
+            watch,
+            readiness: service.readiness.clone(),
+            reconcile: service.config.reconcile.interval(),
+            debounces,
+            gathered: None,
+            outage: false,
+            unsynced: false,
+            clock: SystemClock,
+        }
+    }
+
+    /// Runs until `drain`. Every file is synced at once; then all is driven by what happens.
+    pub async fn run(
+        mut self,
+        mut changes: mpsc::Receiver<usize>,
+        mut events: Consumer<Event>,
+        mut asked: mpsc::Receiver<Ask>,
+        drain: CancellationToken,
+    ) {
+        self.sync_all().await;
+        let (mut reconcile, mut compare) = (every(self.reconcile), every(COMPARE));
+        while !drain.is_cancelled() {
+            let rested = self.debounces.iter().filter_map(Debounce::due).min();
+            tokio::select! {
+                () = drain.cancelled() => {}
+                Some(at) = changes.recv() => self.debounces[at].touch(Instant::now()),
+                () = at(rested) => self.sync_rested().await,
+                Some(delivery) = events.next() => {
+                    if delivery.message.to == TaskState::Completed.as_str() {
+                        self.gathered.get_or_insert(Instant::now() + GATHER);
+                    }
+                    // Only a wake-up: should the acknowledgement be lost, it wakes once more.
+                    if let Err(error) = delivery.ack().await {
+                        debug!(%error, "an entry could not be acknowledged");
+                    }
+                }
+                () = at(self.gathered) => self.tick_all().await,
+                Some(answer) = asked.recv() => self.answer(answer).await,
+                _ = reconcile.tick() => {
+                    self.tick_all().await;
+                    self.check().await;
+                    if self.unsynced && !self.outage {
+                        self.compare_all().await;
+                    }
+                }
+                _ = compare.tick() => self.compare_all().await,
+            }
+        }
+    }
+
+    async fn sync_all(&mut self) {
+        for at in 0..self.plans.len() {
+            self.sync(at).await;
+        }
+    }
+
+    async fn sync_rested(&mut self) {
+        let now = Instant::now();
+        for at in 0..self.plans.len() {
+            if self.debounces[at].take(now) {
+                self.sync(at).await;
+            }
+        }
+    }
+
+    /// Takes a file over, tells the resolver, and ticks what waited for it.
+    async fn sync(&mut self, at: usize) {
+        self.debounces[at].clear();
+        let looked = self.plans.sync(at, self.clock.now_ms()).await;
+        match self.settled(looked) {
+            Some(Looked::Synced(synced)) => {
+                let document = self.plans.document(at).id.clone();
+                let entry = PlanChanged {
+                    document,
+                    revision: synced.revision,
+                    changed: synced.changed,
+                    traceparent: String::new(),
+                };
+                if let Err(error) = self.queue.add(&Stream::Plan, &entry).await {
+                    warn!(%error, "the resolver could not be told of the change; it will see it by itself");
+                }
+                self.tick(at).await;
+            }
+            Some(Looked::InStep) => self.tick(at).await,
+            Some(Looked::Unreadable(_)) => {}
+            Some(Looked::HalfWritten) => self.debounces[at].touch(Instant::now()),
+            None => self.unsynced = true,
+        }
+    }
+
+    async fn tick_all(&mut self) {
+        self.gathered = None;
+        for at in 0..self.plans.len() {
+            self.tick(at).await;
+        }
+    }
+
+    async fn tick(&mut self, at: usize) {
+        let ticked = self.plans.tick(at, self.clock.now_ms()).await;
+        // Somebody is writing: what is due is ticked once the file has been taken over.
+        if self.settled(ticked) == Some(Ticked::Behind) && self.debounces[at].due().is_none() {
+            self.debounces[at].touch(Instant::now());
+        }
+    }
+
+    async fn compare_all(&mut self) {
+        self.watch.renew();
+        self.unsynced = false;
+        for at in 0..self.plans.len() {
+            let behind = self.plans.is_behind(at).await;
+            match self.settled(behind) {
+                Some(true) if self.debounces[at].due().is_none() => self.debounces[at].touch(Instant::now()),
+                Some(_) => {}
+                None => self.unsynced = true,
+            }
+        }
+    }
+
+    async fn answer(&mut self, answer: Ask) {
+        self.sync_all().await;
+        let status = self.plans.status().await.map_err(|error| format!("{error:#}"));
+        // Whoever asked may have gone.
+        let _ = answer.send(status);
+    }
+
+    /// Brings the checks up to date.
+    async fn check(&mut self) {
+        let ping = self.plans.store().ping().await.map_err(anyhow::Error::new);
+        self.settled(ping);
+        match self.queue.ping().await {
+            Ok(()) => self.readiness.pass("redis"),
+            Err(_) => self.readiness.fail("redis", "does not answer"),
+        }
+        match self.plans.troubles().next() {
+            None => self.readiness.pass("plan"),
+            Some((path, trouble)) => self.readiness.fail("plan", format!("{path}: {trouble}")),
+        }
+    }
+
+    /// The result, unless the database failed; of an outage, the beginning and the end are logged.
+    fn settled<T>(&mut self, result: anyhow::Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => {
+                if std::mem::take(&mut self.outage) {
+                    info!("the database works again");
+                }
+                self.readiness.pass("database");
+                Some(value)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.outage, true) {
+                    warn!(cause = format!("{error:#}"), "the database fails; will be tried again");
+                }
+                self.readiness.fail("database", "fails");
+                None
+            }
+        }
+    }
+}
+
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Returns at `time`, and never without one.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,64 @@
+//! From a plan as it was read to what the database takes over.
+
+use coditect_plan::{Plan, PlanTask};
+use coditect_store::{PlannedDocument, PlannedTask};
+
+use crate::document::Document;
+
+/// What the database is to know of `document`, whose content has this hash and reads as `plan`.
+#[must_use]
+pub fn planned(document: &Document, hash: &str, plan: &Plan) -> PlannedDocument {
+    let format = serde_json::to_value(plan.format).ok();
+    PlannedDocument {
+        id: document.id.clone(),
+        path: document.path.clone(),
+        format: format.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned(),
+        hash: hash.to_owned(),
+        diagnostics: serde_json::to_string(&plan.diagnostics).unwrap_or_else(|_| "[]".to_owned()),
+        tasks: plan.tasks.iter().map(|task| planned_task(task, &plan.verify)).collect(),
+    }
+}
+
+/// A task; the commands that hold for all tasks prove it where it has none of its own.
+fn planned_task(task: &PlanTask, verify: &[String]) -> PlannedTask {
+    PlannedTask {
+        key: task.key.clone(),
+        title: task.title.clone(),
+        section: task.section.clone(),
+        description: task.description.clone(),
+        line: i64::try_from(task.line).unwrap_or(i64::MAX),
+        priority: task.priority.unwrap_or_default(),
+        agent: task.agent.clone(),
+        estimate_minutes: task.estimate_minutes,
+        steps: task.steps.iter().map(|step| step.text.clone()).collect(),
+        acceptance: task.acceptance.clone(),
+        verify: if task.verify.is_empty() { verify.to_vec() } else { task.verify.clone() },
+        touches: task.touches.clone(),
+        script: task.script.clone(),
+        depends_on: task.dependencies.iter().map(|dependency| dependency.key.clone()).collect(),
+        dangling: task.unresolved.iter().map(|reference| reference.text.clone()).collect(),
+        marker: task.status.as_str().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_for_every_task_prove_those_without_their_own() {
+        let text = "## Tasks\n\n- [ ] 1.1 One\n  - **Verify:** `make one`\n- [x] 1.2 Two\n  - **Depends on:** 1.1, 9.9\n\n\
+                    ## Validation Commands\n\n- `make all`\n";
+        let document = Document { id: "plan".into(), path: "PLAN.md".into(), file: "PLAN.md".into() };
+        let planned = planned(&document, "h", &coditect_plan::parse("PLAN.md", text));
+        let [one, two] = planned.tasks.as_slice() else { panic!("{planned:?}") };
+        assert_eq!((one.verify.as_slice(), one.marker.as_str()), (["make one".to_owned()].as_slice(), "pending"));
+        assert_eq!((two.verify.as_slice(), two.marker.as_str()), (["make all".to_owned()].as_slice(), "completed"));
+        assert_eq!(
+            (two.depends_on.as_slice(), two.dangling.as_slice()),
+            (["1.1".to_owned()].as_slice(), ["9.9".to_owned()].as_slice())
+        );
+        assert_eq!(planned.format, "coditect");
+        assert!(planned.diagnostics.contains("unknown-dependency"));
+    }
+}
