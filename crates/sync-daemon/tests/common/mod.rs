@@ -35,7 +35,8 @@ impl World {
         config.database.url = SecretUrl::new(database);
         config.redis.url = SecretUrl::new(format!("redis://127.0.0.1:{port}"));
         config.plan.debounce_ms = 20;
-        config.reconcile.interval_ms = 100;
+        // So rarely that only the entries can have woken the service.
+        config.reconcile.interval_ms = 600_000;
         config.listen.grpc.sync_daemon = free_address();
         config.listen.grpc.dependency_resolver = free_address();
         let queue = Queue::connect(config.redis.url.expose(), &config.project.name).unwrap();
