@@ -1,7 +1,7 @@
 //! The wire: code generated from `/proto`.
 
 /// `coditect.v1`
-#[expect(missing_docs, unreachable_pub, reason = "generated; documented in the proto files")]
+#[expect(missing_docs, reason = "generated; documented in the proto files")]
 #[allow(clippy::all)]
 pub mod v1 {
     tonic::include_proto!("coditect.v1");

@@ -15,6 +15,7 @@
 //! ```
 
 pub mod admin;
+pub mod announce;
 pub mod boot;
 pub mod clock;
 pub mod config;

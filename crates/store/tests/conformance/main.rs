@@ -2,6 +2,8 @@
 //!
 //! Each case is a function of an empty database; the list at the end of this file runs it on both engines.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod attempts;
 mod changes;
 mod documents;

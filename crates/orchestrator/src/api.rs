@@ -1,0 +1,229 @@
+//! The gRPC service: checks what it is asked, asks the rest of the orchestrator, maps errors in one place.
+
+use coditect_core::{AttemptId, Clock, TaskId, TaskState, Trigger};
+use coditect_proto::v1::orchestrator_server::Orchestrator as Api;
+use coditect_proto::v1::{self, claim_attempt_response::Answer};
+use coditect_store::{ExecutorRow, StoreError, TaskRow};
+use tonic::{Request, Response, Status};
+
+use crate::attempts::Fence;
+use crate::status::PAUSE_ALL;
+use crate::{Orchestrator, answers};
+
+type Reply<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl Api for Orchestrator {
+    async fn heartbeat(&self, request: Request<v1::HeartbeatRequest>) -> Reply<v1::HeartbeatResponse> {
+        let v1::HeartbeatRequest { executor, pool, slots, attempts, draining } = request.into_inner();
+        let named = attempts.iter().map(|id| attempt_id(id)).collect::<Result<Vec<_>, _>>()?;
+        let executor = ExecutorRow { id: executor, pool, slots, draining, seen_at_ms: self.clock.now_ms() };
+        let stop = self.heard(&executor, &named).await.map_err(internal)?;
+        Ok(Response::new(v1::HeartbeatResponse { stop: stop.iter().map(ToString::to_string).collect() }))
+    }
+
+    async fn claim_attempt(&self, request: Request<v1::ClaimAttemptRequest>) -> Reply<v1::ClaimAttemptResponse> {
+        let v1::ClaimAttemptRequest { task, attempt, token, executor } = request.into_inner();
+        let fence = fence(&task, &attempt, token)?;
+        let answer = match self.claim(&fence, &executor).await.map_err(internal)? {
+            Some(specification) => Answer::Specification(specification),
+            None => Answer::Refused("the attempt is not, or no longer, to be had".to_owned()),
+        };
+        Ok(Response::new(v1::ClaimAttemptResponse { answer: Some(answer) }))
+    }
+
+    async fn renew_lease(&self, request: Request<v1::RenewLeaseRequest>) -> Reply<v1::RenewLeaseResponse> {
+        let v1::RenewLeaseRequest { task, attempt, token, phase } = request.into_inner();
+        let phase = match phase.as_str() {
+            "" => None,
+            "verifying" => Some(TaskState::Verifying),
+            "landing" => Some(TaskState::Landing),
+            other => {
+                return Err(Status::invalid_argument(format!("`{other}` is no phase: expected verifying or landing")));
+            }
+        };
+        if self.renew(&fence(&task, &attempt, token)?, phase).await.map_err(internal)? {
+            Ok(Response::new(v1::RenewLeaseResponse { lease_ms: self.lease_ms() }))
+        } else {
+            Err(Status::failed_precondition("the attempt is not the current one any more"))
+        }
+    }
+
+    async fn upload_evidence(&self, request: Request<v1::UploadEvidenceRequest>) -> Reply<v1::UploadEvidenceResponse> {
+        let v1::UploadEvidenceRequest { attempt, evidence } = request.into_inner();
+        let id = attempt_id(&attempt)?;
+        let mut tx = self.store.begin().await.map_err(internal)?;
+        if !tx.keep_evidence(id, &evidence).await.map_err(internal)? {
+            return Err(Status::not_found(format!("there is no attempt {attempt}")));
+        }
+        tx.commit().await.map_err(internal)?;
+        Ok(Response::new(v1::UploadEvidenceResponse {}))
+    }
+
+    async fn get_attempt(&self, request: Request<v1::GetAttemptRequest>) -> Reply<v1::Attempt> {
+        let name = request.into_inner().attempt;
+        let row = self.store.attempt(attempt_id(&name)?).await.map_err(internal)?;
+        let row = row.ok_or_else(|| Status::not_found(format!("there is no attempt {name}")))?;
+        Ok(Response::new(answers::attempt(&row)))
+    }
+
+    async fn get_status(&self, _: Request<v1::GetStatusRequest>) -> Reply<v1::Status> {
+        Ok(Response::new(self.status().await.map_err(internal)?))
+    }
+
+    async fn list_tasks(&self, request: Request<v1::ListTasksRequest>) -> Reply<v1::ListTasksResponse> {
+        let states = request.into_inner().states;
+        let states = states.iter().map(|state| state.parse::<TaskState>()).collect::<Result<Vec<_>, _>>();
+        let states = states.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let rows = self.store.tasks().await.map_err(internal)?;
+        let wanted = |row: &&TaskRow| states.is_empty() || states.contains(&row.life.state);
+        Ok(Response::new(v1::ListTasksResponse { tasks: rows.iter().filter(wanted).map(answers::task).collect() }))
+    }
+
+    async fn get_task(&self, request: Request<v1::GetTaskRequest>) -> Reply<v1::TaskDetail> {
+        let row = self.named(&request.into_inner().task).await?;
+        let id = &row.id;
+        let dependencies = self.store.dependencies(id).await.map_err(internal)?;
+        let dependents = self.store.dependents(id).await.map_err(internal)?;
+        let attempts = self.store.attempts_of(id).await.map_err(internal)?;
+        let events = self.store.events(id).await.map_err(internal)?;
+        Ok(Response::new(v1::TaskDetail {
+            task: Some(answers::task(&row)),
+            dependencies: dependencies.iter().map(answers::dependency).collect(),
+            dependents: dependents.iter().map(ToString::to_string).collect(),
+            attempts: attempts.iter().map(answers::attempt).collect(),
+            events: events.into_iter().map(answers::event).collect(),
+            dangling: row.dangling,
+            verify: row.verify,
+        }))
+    }
+
+    async fn intervene(&self, request: Request<v1::InterveneRequest>) -> Reply<v1::Task> {
+        let v1::InterveneRequest { task, action, actor, reason } = request.into_inner();
+        let row = self.named(&task).await?;
+        let trigger = match action.as_str() {
+            "retry" => Trigger::Retry,
+            "cancel" => Trigger::Cancel,
+            "skip" => Trigger::Skip,
+            other => {
+                let message = format!("`{other}` is no action: expected retry, cancel or skip");
+                return Err(Status::invalid_argument(message));
+            }
+        };
+        let actor = format!("person:{}", if actor.is_empty() { "unknown" } else { &actor });
+        let reason = Some(reason).filter(|reason| !reason.is_empty());
+        // `self.intervene` would be this very method.
+        let moved = Self::intervene(self, &row.id, trigger, &actor, reason).await.map_err(internal)?;
+        if moved.is_none() {
+            let message = format!("{} is {}: {action} means nothing to it", row.id, row.life.state);
+            return Err(Status::failed_precondition(message));
+        }
+        let row = self.named(row.id.as_str()).await?;
+        Ok(Response::new(answers::task(&row)))
+    }
+
+    async fn list_runs(&self, _: Request<v1::ListRunsRequest>) -> Reply<v1::ListRunsResponse> {
+        let mut runs = Vec::new();
+        for row in self.store.open_attempts().await.map_err(internal)? {
+            let title = self.store.task(&row.task).await.map_err(internal)?.map(|task| task.title);
+            runs.push(v1::Attempt { title: title.unwrap_or_default(), ..answers::attempt(&row) });
+        }
+        Ok(Response::new(v1::ListRunsResponse { runs }))
+    }
+
+    async fn read_log(&self, request: Request<v1::ReadLogRequest>) -> Reply<v1::ReadLogResponse> {
+        let v1::ReadLogRequest { task, number, after, limit } = request.into_inner();
+        let row = self.named(&task).await?;
+        let attempts = self.store.attempts_of(&row.id).await.map_err(internal)?;
+        let found = match number {
+            0 => attempts.last(),
+            number => attempts.iter().rfind(|attempt| attempt.number == number),
+        };
+        let Some(attempt) = found else {
+            let message = match number {
+                0 => format!("{} has not been tried yet", row.id),
+                number => format!("{} has no attempt {number}", row.id),
+            };
+            return Err(Status::not_found(message));
+        };
+        let limit = if limit <= 0 { 1_000 } else { limit.min(10_000) };
+        let lines = self.store.log(attempt.id, after, limit).await.map_err(internal)?;
+        let drained = !self
+            .queue
+            .log_attempts()
+            .await
+            .is_ok_and(|attempts| attempts.contains(&attempt.id.to_string()));
+        Ok(Response::new(v1::ReadLogResponse {
+            ended: attempt.ended_at_ms.is_some() && lines.is_empty() && drained,
+            lines: lines.into_iter().map(answers::log_line).collect(),
+            attempt: attempt.id.to_string(),
+            number: attempt.number,
+        }))
+    }
+
+    async fn pause(&self, request: Request<v1::PauseRequest>) -> Reply<v1::PauseResponse> {
+        let v1::PauseRequest { agent, account, actor } = request.into_inner();
+        let key = match (agent.as_str(), account.as_str()) {
+            ("", "") => PAUSE_ALL.to_owned(),
+            (agent, "") => format!("pause:agent:{agent}"),
+            ("", account) => format!("pause:account:{account}"),
+            _ => return Err(Status::invalid_argument("pause an agent or an account, not both at once")),
+        };
+        let mut tx = self.store.begin().await.map_err(internal)?;
+        let by = if actor.is_empty() { "person:unknown".to_owned() } else { format!("person:{actor}") };
+        tx.set_fact(&key, &by, self.clock.now_ms()).await.map_err(internal)?;
+        tx.commit().await.map_err(internal)?;
+        self.paused().await
+    }
+
+    async fn resume(&self, _: Request<v1::ResumeRequest>) -> Reply<v1::PauseResponse> {
+        let paused = self.store.facts("pause:").await.map_err(internal)?;
+        let mut tx = self.store.begin().await.map_err(internal)?;
+        for (key, _) in paused {
+            tx.set_fact(&key, "", self.clock.now_ms()).await.map_err(internal)?;
+        }
+        tx.commit().await.map_err(internal)?;
+        self.paused().await
+    }
+}
+
+impl Orchestrator {
+    async fn paused(&self) -> Reply<v1::PauseResponse> {
+        let paused = self.store.facts("pause:").await.map_err(internal)?;
+        Ok(Response::new(v1::PauseResponse {
+            paused: paused.into_iter().filter_map(|(key, _)| key.strip_prefix("pause:").map(str::to_owned)).collect(),
+        }))
+    }
+
+    /// The task that a person means by `name`.
+    async fn named(&self, name: &str) -> Result<TaskRow, Status> {
+        let ids = self.store.tasks_named(name).await.map_err(internal)?;
+        let id: &TaskId = match ids.as_slice() {
+            [] => return Err(Status::not_found(format!("there is no task {name}; `coditect task list` shows them"))),
+            [id] => id,
+            several => {
+                let names: Vec<_> = several.iter().map(TaskId::as_str).collect();
+                let message = format!("{name} may be any of {}: name one of these", names.join(", "));
+                return Err(Status::invalid_argument(message));
+            }
+        };
+        let row = self.store.task(id).await.map_err(internal)?;
+        row.ok_or_else(|| Status::not_found(format!("there is no task {name}")))
+    }
+}
+
+fn fence(task: &str, attempt: &str, token: i64) -> Result<Fence, Status> {
+    let task = task.parse::<TaskId>().map_err(|error| Status::invalid_argument(error.to_string()))?;
+    Ok(Fence { task, attempt: attempt_id(attempt)?, token })
+}
+
+fn attempt_id(text: &str) -> Result<AttemptId, Status> {
+    text.parse().map_err(|error: coditect_core::InvalidAttemptId| Status::invalid_argument(error.to_string()))
+}
+
+/// The database's errors: the caller may try again.
+#[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
+fn internal(error: StoreError) -> Status {
+    tracing::warn!(%error, cause = std::error::Error::source(&error).map(ToString::to_string), "a request failed");
+    Status::unavailable(error.to_string())
+}

@@ -1,0 +1,127 @@
+//! Executors claim attempts, renew their leases and move through phases; each is a compare-and-set.
+
+use coditect_core::{AttemptId, Change, Clock, TaskId, TaskState, Trigger};
+use coditect_proto::v1::Specification;
+use coditect_service::announce::announce;
+use coditect_store::{AttemptEnd, ExecutorRow, StoreError, TaskRow};
+
+use crate::Orchestrator;
+
+/// What names an attempt beyond doubt: stale ones are refused by it.
+#[derive(Debug, Clone)]
+pub(crate) struct Fence {
+    /// The task.
+    pub(crate) task: TaskId,
+    /// The attempt.
+    pub(crate) attempt: AttemptId,
+    /// Its fencing token.
+    pub(crate) token: i64,
+}
+
+impl Orchestrator {
+    /// Gives the attempt to an executor. `None`: it is not, or no longer, to be had.
+    pub(crate) async fn claim(&self, fence: &Fence, executor: &str) -> Result<Option<Specification>, StoreError> {
+        let now_ms = self.clock.now_ms();
+        let mut tx = self.store.begin().await?;
+        let until = now_ms + self.lease_ms();
+        let Some(moved) = tx.claim(&fence.task, fence.attempt, fence.token, executor, until, now_ms).await? else {
+            return Ok(None);
+        };
+        let attempt = tx.attempt(fence.attempt).await?;
+        tx.commit().await?;
+        announce(&self.queue, &[moved]).await;
+        let (Some(attempt), Some(task)) = (attempt, self.store.task(&fence.task).await?) else { return Ok(None) };
+        let documents = self.store.documents().await?;
+        let mut verify = task.verify.clone();
+        verify.extend(self.config.verify.commands.iter().cloned());
+        Ok(Some(Specification {
+            task: task.id.to_string(),
+            key: task.key.clone(),
+            title: task.title.clone(),
+            generation: attempt.generation,
+            attempt: attempt.id.to_string(),
+            number: attempt.number,
+            token: attempt.token,
+            agent: attempt.agent,
+            repository: self.config.repository.path.clone(),
+            target_branch: self.config.repository.target_branch.clone(),
+            script: task.script.clone(),
+            prompt: prompt(&task),
+            verify,
+            protected: documents.into_iter().map(|document| document.path).collect(),
+            lease_ms: self.lease_ms(),
+            traceparent: attempt.id.traceparent(),
+        }))
+    }
+
+    /// Renews a lease and, where a phase is given, moves the task to it. False: the attempt is not current.
+    pub(crate) async fn renew(&self, fence: &Fence, phase: Option<TaskState>) -> Result<bool, StoreError> {
+        let now_ms = self.clock.now_ms();
+        let mut tx = self.store.begin().await?;
+        let Some(seen) = tx.current(&fence.task, fence.attempt, fence.token).await? else { return Ok(false) };
+        let trigger = match phase {
+            Some(phase) if phase == seen.state => None,
+            Some(TaskState::Verifying) => Some(Trigger::BeginVerify),
+            Some(TaskState::Landing) => Some(Trigger::BeginLanding),
+            Some(_) => return Ok(false),
+            None => None,
+        };
+        let mut moved = None;
+        if let Some(trigger) = trigger {
+            let change = Change::Plain(trigger);
+            moved = tx.change(&fence.task, &seen, change, AttemptEnd::default(), "orchestrator", now_ms).await?;
+            if moved.is_none() {
+                return Ok(false);
+            }
+        }
+        let current = tx.renew(fence.attempt, now_ms + self.lease_ms()).await?;
+        tx.commit().await?;
+        announce(&self.queue, moved.as_slice()).await;
+        Ok(current)
+    }
+
+    /// An executor was heard of: its slots are noted, its attempts' leases renewed. Answers which of them to stop.
+    pub(crate) async fn heard(&self, executor: &ExecutorRow, named: &[AttemptId]) -> Result<Vec<AttemptId>, StoreError> {
+        let mut tx = self.store.begin().await?;
+        tx.executor_seen(executor).await?;
+        let mut stop = Vec::new();
+        for attempt in named {
+            if !tx.renew(*attempt, executor.seen_at_ms + self.lease_ms()).await? {
+                stop.push(*attempt);
+            }
+        }
+        tx.commit().await?;
+        Ok(stop)
+    }
+
+    pub(crate) fn lease_ms(&self) -> i64 {
+        i64::try_from(self.config.executor.lease_ms).unwrap_or(i64::MAX)
+    }
+}
+
+/// The task in words: what an agent is prompted with.
+fn prompt(task: &TaskRow) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!("Task {}: {}\n", task.key, task.title);
+    if !task.section.is_empty() {
+        let _ = writeln!(text, "Section: {}", task.section.join(" › "));
+    }
+    let mut block = |heading: &str, lines: &[String]| {
+        if !lines.is_empty() {
+            let _ = write!(text, "\n{heading}:\n");
+            for line in lines {
+                let _ = writeln!(text, "- {line}");
+            }
+        }
+    };
+    block("Steps", &task.steps);
+    block("Acceptance criteria", &task.acceptance);
+    block("It will be verified with", &task.verify);
+    if let Some(reason) = &task.life.reason {
+        block("What went wrong last time", std::slice::from_ref(reason));
+    }
+    if !task.description.is_empty() {
+        let _ = write!(text, "\n{}\n", task.description);
+    }
+    text
+}

@@ -1,0 +1,137 @@
+//! What came of an attempt becomes what happens to its task.
+
+use std::time::Duration;
+
+use coditect_core::{Change, Clock, FailureClass, TaskState, Trigger, Verdict};
+use coditect_queue::message::{ResultEntry, ResultKind};
+use coditect_queue::{ConsumerOptions, Stream};
+use coditect_service::announce::announce;
+use coditect_store::{AttemptEnd, StoreError};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::Orchestrator;
+use crate::attempts::Fence;
+
+/// How long to wait before a result is applied again after the database failed.
+const AGAIN: Duration = Duration::from_millis(500);
+
+impl Orchestrator {
+    /// Applies results until the service drains. An entry is acknowledged once what it says is committed.
+    pub(crate) async fn consume_results(self, drain: CancellationToken) {
+        let options = ConsumerOptions::new("orchestrator", "orchestrator");
+        let mut results = self.queue.consume::<ResultEntry>(Stream::Results, options, drain.clone());
+        while let Some(delivery) = results.next().await {
+            while let Err(error) = self.apply(&delivery.message).await {
+                warn!(%error, attempt = delivery.message.attempt, "a result could not be applied; will be tried again");
+                tokio::select! {
+                    () = drain.cancelled() => return,
+                    () = tokio::time::sleep(AGAIN) => {}
+                }
+            }
+            if let Err(error) = delivery.ack().await {
+                debug!(%error, "a result was applied but not acknowledged; it will come again and change nothing");
+            }
+        }
+    }
+
+    /// Applies one result, if its attempt is current; else records nothing and says so.
+    pub(crate) async fn apply(&self, result: &ResultEntry) -> Result<(), StoreError> {
+        if result.kind != ResultKind::Finished {
+            return Ok(());
+        }
+        let (Ok(task), Ok(attempt)) = (result.task.parse(), result.attempt.parse()) else {
+            warn!(task = result.task, attempt = result.attempt, "a result names no task and attempt of ours");
+            return Ok(());
+        };
+        let fence = Fence { task, attempt, token: result.token };
+        let end = AttemptEnd {
+            failure: result.failure,
+            message: Some(result.message.clone()).filter(|text| !text.is_empty()),
+            commit: result.commit.clone(),
+            evidence: result.evidence.clone(),
+            cost_micros: result.cost_usd.map(micros),
+            tokens_in: result.tokens_in,
+            tokens_out: result.tokens_out,
+        };
+        match (&result.commit, result.failure) {
+            (Some(_), _) => self.landed(&fence, end).await,
+            (None, failure) => {
+                let class = failure.unwrap_or(FailureClass::AgentError);
+                self.failed(&fence, class, result.reset_at_ms, end).await
+            }
+        }
+    }
+
+    async fn landed(&self, fence: &Fence, end: AttemptEnd) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        let Some(seen) = tx.current(&fence.task, fence.attempt, fence.token).await? else {
+            debug!(task = %fence.task, attempt = %fence.attempt, "a late result changes nothing");
+            return Ok(());
+        };
+        let commit = end.commit.clone().unwrap_or_default();
+        let change = Change::Plain(Trigger::Land);
+        let moved = tx.change(&fence.task, &seen, change, end, "orchestrator", self.clock.now_ms()).await?;
+        tx.commit().await?;
+        if let Some(moved) = moved {
+            info!(task = %fence.task, commit, "completed");
+            announce(&self.queue, &[moved]).await;
+        }
+        Ok(())
+    }
+
+    /// Ends a failed attempt: another one later, at once, or a person.
+    pub(crate) async fn failed(
+        &self,
+        fence: &Fence,
+        class: FailureClass,
+        reset_at_ms: Option<i64>,
+        end: AttemptEnd,
+    ) -> Result<(), StoreError> {
+        let now_ms = self.clock.now_ms();
+        let mut tx = self.store.begin().await?;
+        let Some(seen) = tx.current(&fence.task, fence.attempt, fence.token).await? else {
+            debug!(task = %fence.task, attempt = %fence.attempt, "a late result changes nothing");
+            return Ok(());
+        };
+        let spent = seen.attempts_spent + i64::from(class.spends_attempt());
+        let unit = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
+        let verdict = match seen.state {
+            // It was never claimed: nothing has been tried.
+            TaskState::Assigned => Verdict::Requeue,
+            _ => self.retry.decide(class, spent, seen.attempts_started, reset_at_ms, now_ms, unit),
+        };
+        let due_at_ms = match verdict {
+            Verdict::RetryAt(at_ms) => Some(at_ms),
+            Verdict::Requeue | Verdict::AskPerson => None,
+        };
+        let reason = match &end.message {
+            Some(message) => format!("{class}: {message}"),
+            None => class.to_string(),
+        };
+        let change = Change::Fail { trigger: verdict.trigger(), class, reason: reason.clone(), due_at_ms };
+        let moved = tx.change(&fence.task, &seen, change, end, "orchestrator", now_ms).await?;
+        tx.commit().await?;
+        let Some(moved) = moved else { return Ok(()) };
+        warn!(task = %fence.task, %class, to = %moved.now.state, spent, reason = first_line(&reason), "an attempt failed");
+        announce(&self.queue, &[moved]).await;
+        if let Some(due_at_ms) = due_at_ms {
+            let (wake, pause) = (self.wake.clone(), u64::try_from(due_at_ms - now_ms).unwrap_or(0) + 1);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                wake.notify_one();
+            });
+        }
+        Ok(())
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// Dollars as millionths.
+#[expect(clippy::cast_possible_truncation, reason = "an attempt costs less than 2^52 millionths of a dollar")]
+fn micros(dollars: f64) -> i64 {
+    (dollars * 1_000_000.0).round() as i64
+}
