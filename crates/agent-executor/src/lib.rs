@@ -4,16 +4,21 @@
 //! shares with other attempts on the machine is a [`pipeline::Host`], and what it may do next is asked of a
 //! [`pipeline::Control`].
 
+mod api;
 pub mod candidate;
 pub mod control;
 pub mod git;
 pub mod job;
 pub mod land;
+mod outbox;
 pub mod output;
 pub mod pipeline;
 pub mod processes;
 pub mod repository;
 pub mod run;
+mod runs;
+pub mod service;
 pub mod shim;
 pub mod verify;
+mod worker;
 pub mod workspace;

@@ -1,1 +1,5 @@
-//! catalog.
+//! Agents, and which of them a task is for. Pure.
+
+mod choice;
+
+pub use choice::{Because, choose};

@@ -83,7 +83,11 @@ impl RetryPolicy {
     #[must_use]
     pub fn pause_ms(&self, spent: i64, unit: f64) -> i64 {
         let exponent = i32::try_from(spent.clamp(1, 64) - 1).unwrap_or(0);
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "pauses are far below 2^52 ms")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "pauses are far below 2^52 ms"
+        )]
         let pause = {
             let full = (self.base_ms as f64 * self.factor.powi(exponent)).min(self.cap_ms as f64);
             (full * (0.5 + 0.5 * unit.clamp(0.0, 1.0))) as i64

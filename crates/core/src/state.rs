@@ -111,7 +111,9 @@ impl fmt::Display for TaskState {
 
 /// The text names no task state.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is no task state: expected one of pending, ready, assigned, running, verifying, landing, completed, waiting_retry, awaiting_merge, needs_human, failed, cancelled, skipped, retired")]
+#[error(
+    "`{0}` is no task state: expected one of pending, ready, assigned, running, verifying, landing, completed, waiting_retry, awaiting_merge, needs_human, failed, cancelled, skipped, retired"
+)]
 pub struct UnknownTaskState(pub String);
 
 impl FromStr for TaskState {

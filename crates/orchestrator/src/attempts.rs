@@ -81,7 +81,11 @@ impl Orchestrator {
     }
 
     /// An executor was heard of: its slots are noted, its attempts' leases renewed. Answers which of them to stop.
-    pub(crate) async fn heard(&self, executor: &ExecutorRow, named: &[AttemptId]) -> Result<Vec<AttemptId>, StoreError> {
+    pub(crate) async fn heard(
+        &self,
+        executor: &ExecutorRow,
+        named: &[AttemptId],
+    ) -> Result<Vec<AttemptId>, StoreError> {
         let mut tx = self.store.begin().await?;
         tx.executor_seen(executor).await?;
         let mut stop = Vec::new();

@@ -3,8 +3,8 @@
 //! Every loop is level-triggered: what it does follows from what the database holds, so that it can be stopped and
 //! started at any moment.
 
-mod api;
 mod answers;
+mod api;
 mod attempts;
 mod interventions;
 mod logs;

@@ -59,7 +59,12 @@ impl Orchestrator {
             }
             let rows: Vec<LogRow> = (done.seq + 1..)
                 .zip(&lines)
-                .map(|(seq, (_, line))| LogRow { seq, at_ms: line.at_ms, kind: line.kind.clone(), text: line.text.clone() })
+                .map(|(seq, (_, line))| LogRow {
+                    seq,
+                    at_ms: line.at_ms,
+                    kind: line.kind.clone(),
+                    text: line.text.clone(),
+                })
                 .collect();
             let mut tx = self.store.begin().await?;
             tx.append_log(attempt, &rows).await?;

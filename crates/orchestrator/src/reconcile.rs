@@ -25,7 +25,8 @@ impl Orchestrator {
     async fn take_up_retries(&self) -> Result<(), StoreError> {
         let now_ms = self.clock.now_ms();
         let waiting = self.store.tasks_in(TaskState::WaitingRetry, BATCH).await?;
-        let due: Vec<_> = waiting.into_iter().filter(|task| task.life.due_at_ms.is_none_or(|at| at <= now_ms)).collect();
+        let due: Vec<_> =
+            waiting.into_iter().filter(|task| task.life.due_at_ms.is_none_or(|at| at <= now_ms)).collect();
         if due.is_empty() {
             return Ok(());
         }
@@ -67,11 +68,8 @@ impl Orchestrator {
             attempt.executor.as_deref().unwrap_or("(unknown)"),
             self.lease_ms()
         );
-        let end = AttemptEnd {
-            failure: Some(FailureClass::ExecutorLost),
-            message: Some(message),
-            ..AttemptEnd::default()
-        };
+        let end =
+            AttemptEnd { failure: Some(FailureClass::ExecutorLost), message: Some(message), ..AttemptEnd::default() };
         self.failed(&fence, FailureClass::ExecutorLost, None, end).await
     }
 

@@ -47,7 +47,11 @@ impl Orchestrator {
         for document in &documents {
             ticks |= !self.store.ticks_due(&document.id).await?.is_empty();
         }
-        let fresh = tasks.iter().filter_map(|task| task.life.completed_at_ms).max().is_some_and(|at| now_ms - at < TICK_PATIENCE_MS);
+        let fresh = tasks
+            .iter()
+            .filter_map(|task| task.life.completed_at_ms)
+            .max()
+            .is_some_and(|at| now_ms - at < TICK_PATIENCE_MS);
         let over = |state: TaskState| {
             matches!(state, TaskState::Completed | TaskState::Skipped | TaskState::Cancelled | TaskState::Retired)
         };

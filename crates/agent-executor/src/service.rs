@@ -1,0 +1,161 @@
+//! The executor as a service: takes work while it has free slots, keeps leases alive, drains.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use coditect_proto::v1::HeartbeatRequest;
+use coditect_proto::v1::agent_executor_server::{AgentExecutorServer, SERVICE_NAME};
+use coditect_proto::v1::orchestrator_client::OrchestratorClient;
+use coditect_queue::message::Work;
+use coditect_queue::{ConsumerOptions, Queue, Stream};
+use coditect_service::{Service, grpc};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::transport::Endpoint;
+use tracing::{debug, info};
+
+use crate::api::Api;
+use crate::outbox::Outbox;
+use crate::pipeline::Host;
+use crate::worker::{Worker, outbox_folder};
+
+/// How long a call to the orchestrator may take.
+const CALL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs the service until it has drained.
+///
+/// # Errors
+/// What keeps it from starting: the configuration, its folder, an address in use.
+pub async fn run(service: Service) -> anyhow::Result<()> {
+    let config = Arc::clone(&service.config);
+    let root = std::path::absolute(&config.executor.data_dir).context("executor.data_dir is no path")?;
+    let binary = std::env::current_exe().context("cannot find this program's own file")?;
+    let host = Arc::new(Host::open(&root, binary, &[])?);
+    let name = name(&root).with_context(|| format!("cannot keep a name in {}", root.display()))?;
+    let swept = host.sweep(&[]).await?;
+    info!(executor = name, slots = config.executor.slots, swept = ?swept, "ready to work");
+
+    let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
+    let endpoint = Endpoint::from_shared(config.executor.orchestrator.clone())
+        .with_context(|| format!("executor.orchestrator: `{}` is no endpoint", config.executor.orchestrator))?
+        .timeout(CALL_LIMIT)
+        .connect_timeout(CALL_LIMIT);
+    let orchestrator = OrchestratorClient::new(endpoint.connect_lazy());
+    let worker = Worker {
+        outbox: Outbox::open(outbox_folder(&root), queue.clone()).await?,
+        name,
+        config,
+        host,
+        queue,
+        orchestrator,
+        runs: crate::runs::Runs::default(),
+        cut: service.shutdown.cut.clone(),
+    };
+
+    let ended = CancellationToken::new();
+    let background = TaskTracker::new();
+    background.spawn(keep_leases(worker.clone(), service.clone(), ended.clone()));
+    background.spawn(worker.outbox.clone().deliver(worker.orchestrator.clone(), ended.clone()));
+    let api = Api { runs: worker.runs.clone(), shutdown: service.shutdown.clone() };
+    let api = grpc::Api {
+        routes: tonic::service::Routes::new(AgentExecutorServer::new(api)),
+        names: &[SERVICE_NAME],
+        descriptors: coditect_proto::FILE_DESCRIPTORS,
+    };
+    let serving = {
+        let (service, ended) = (service.clone(), ended.clone());
+        tokio::spawn(async move { service.serve_grpc_until(api, ended).await })
+    };
+    take_work(&worker, service.shutdown.drain.clone()).await;
+    ended.cancel();
+    background.close();
+    background.wait().await;
+    serving.await??;
+    Ok(())
+}
+
+/// Takes entries while there are free slots, until the service drains; then waits for what runs.
+async fn take_work(worker: &Worker, drain: CancellationToken) {
+    let stream = Stream::Work(worker.config.dispatch.pool.clone());
+    let options = ConsumerOptions::for_runs("agent-executor", worker.name.clone());
+    let mut entries = worker.queue.consume::<Work>(stream, options, drain.clone());
+    let slots = Arc::new(Semaphore::new(usize::try_from(worker.config.executor.slots).unwrap_or(1)));
+    let runs = TaskTracker::new();
+    loop {
+        let slot = tokio::select! {
+            () = drain.cancelled() => break,
+            slot = Arc::clone(&slots).acquire_owned() => slot,
+        };
+        let (Ok(slot), Some(delivery)) = (slot, entries.next().await) else { break };
+        let worker = worker.clone();
+        runs.spawn(async move {
+            worker.work(delivery).await;
+            drop(slot);
+        });
+    }
+    runs.close();
+    if !runs.is_empty() {
+        info!(running = runs.len(), "draining: no more work is taken, what runs is finished");
+    }
+    tokio::select! {
+        () = runs.wait() => {}
+        () = worker.cut.cancelled() => {
+            worker.runs.cancel_all();
+            runs.wait().await;
+        }
+    }
+}
+
+/// Announces the executor and keeps its attempts' leases alive: by gRPC, else by Redis. Ends with `until`.
+async fn keep_leases(mut worker: Worker, service: Service, until: CancellationToken) {
+    let lease = worker.config.executor.lease();
+    loop {
+        let request = HeartbeatRequest {
+            executor: worker.name.clone(),
+            pool: worker.config.dispatch.pool.clone(),
+            slots: i64::from(worker.config.executor.slots),
+            attempts: worker.runs.names(),
+            draining: service.shutdown.drain.is_cancelled(),
+        };
+        let reached = match worker.orchestrator.heartbeat(request).await {
+            Ok(answer) => {
+                worker.runs.renewed(&answer.get_ref().stop);
+                service.readiness.pass("orchestrator");
+                true
+            }
+            Err(status) => {
+                debug!(%status, "the orchestrator cannot be reached; leases are renewed in Redis");
+                service.readiness.fail("orchestrator", "it cannot be reached");
+                worker.runs.renew_in_redis(&worker.queue, lease).await;
+                false
+            }
+        };
+        // Until it is reached, often: nothing is assigned to an executor that nobody has heard of.
+        let pause = if reached { lease / 5 } else { Duration::from_millis(200) };
+        tokio::select! {
+            () = until.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// This executor's name: the machine's, made unique once and kept in its folder over restarts.
+fn name(root: &Path) -> io::Result<String> {
+    let file = root.join("name");
+    match std::fs::read_to_string(&file) {
+        Ok(name) if !name.trim().is_empty() => return Ok(name.trim().to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine = Some(machine.trim()).filter(|machine| !machine.is_empty()).unwrap_or("executor").to_owned();
+    let unique = uuid::Uuid::now_v7().simple().to_string();
+    let name = format!("{machine}-{}", unique.get(24..).unwrap_or(&unique));
+    std::fs::write(&file, &name)?;
+    Ok(name)
+}

@@ -1,0 +1,262 @@
+//! One entry of the work stream: claim it, run it, report it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coditect_core::FailureClass;
+use coditect_proto::v1::claim_attempt_response::Answer;
+use coditect_proto::v1::orchestrator_client::OrchestratorClient;
+use coditect_proto::v1::{ClaimAttemptRequest, GetAttemptRequest, RenewLeaseRequest, Specification};
+use coditect_queue::message::{LogLine as QueuedLine, Work};
+use coditect_queue::{Delivery, Queue};
+use coditect_service::Config;
+use coditect_service::config::Runtime as ConfiguredRuntime;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tonic::Code;
+use tonic::transport::Channel;
+use tracing::{debug, info, warn};
+
+use crate::control::{Control, Fenced, LogLine, Phase};
+use crate::job::{Author, Evidence, Job, Limits, Outcome, Runtime};
+use crate::outbox::{Kept, Outbox};
+use crate::pipeline::{self, Host};
+use crate::runs::Runs;
+
+/// Between two tries to reach the orchestrator.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// How many log lines are read before those that came are sent.
+const LOG_BATCH: usize = 256;
+
+/// What the workers of an executor share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Worker {
+    pub(crate) name: String,
+    pub(crate) config: Arc<Config>,
+    pub(crate) host: Arc<Host>,
+    pub(crate) queue: Queue,
+    pub(crate) orchestrator: OrchestratorClient<Channel>,
+    pub(crate) outbox: Outbox,
+    pub(crate) runs: Runs,
+    /// Everything is to be put down now.
+    pub(crate) cut: CancellationToken,
+}
+
+impl Worker {
+    /// Works one entry to its end. It is acknowledged when nothing more can come of it.
+    pub(crate) async fn work(mut self, delivery: Delivery<Work>) {
+        let work = delivery.message.clone();
+        if self.runs.contains(&work.attempt) {
+            debug!(attempt = work.attempt, "a duplicate of what runs here already");
+            acknowledge(delivery).await;
+            return;
+        }
+        let Some(specification) = self.claim(&work).await else {
+            if !self.cut.is_cancelled() {
+                acknowledge(delivery).await;
+            }
+            return;
+        };
+        info!(task = work.task, attempt = work.attempt, number = specification.number, agent = work.agent, "runs");
+        let outcome = self.run(&specification).await;
+        match &outcome {
+            Outcome::Landed { commit, .. } => info!(task = work.task, attempt = work.attempt, commit, "landed"),
+            Outcome::Failed { class, .. } => info!(task = work.task, attempt = work.attempt, %class, "failed"),
+        }
+        self.report(&work, outcome).await;
+        self.runs.end(&work.attempt);
+        acknowledge(delivery).await;
+    }
+
+    /// Claims the attempt, however long the orchestrator takes to be there. `None`: it is not to be had, or we stop.
+    async fn claim(&mut self, work: &Work) -> Option<Specification> {
+        loop {
+            let request = ClaimAttemptRequest {
+                task: work.task.clone(),
+                attempt: work.attempt.clone(),
+                token: work.token,
+                executor: self.name.clone(),
+            };
+            match self.orchestrator.claim_attempt(request).await.map(|answer| answer.into_inner().answer) {
+                Ok(Some(Answer::Specification(specification))) => return Some(specification),
+                Ok(Some(Answer::Refused(why))) => {
+                    debug!(task = work.task, attempt = work.attempt, why, "refused");
+                    self.bury_own_dead(work).await;
+                    return None;
+                }
+                Ok(None) => return None,
+                Err(status) if matches!(status.code(), Code::InvalidArgument | Code::NotFound) => {
+                    warn!(task = work.task, attempt = work.attempt, %status, "the entry names no attempt");
+                    return None;
+                }
+                Err(status) => debug!(%status, "the orchestrator cannot be reached"),
+            }
+            tokio::select! {
+                () = self.cut.cancelled() => return None,
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+        }
+    }
+
+    /// An attempt that this executor had claimed, does not run and has no result of, died with an earlier process.
+    async fn bury_own_dead(&mut self, work: &Work) {
+        let request = GetAttemptRequest { attempt: work.attempt.clone() };
+        let Ok(attempt) = self.orchestrator.get_attempt(request).await else { return };
+        let attempt = attempt.into_inner();
+        if !attempt.open || attempt.executor != self.name || self.outbox.holds(&work.attempt).await {
+            return;
+        }
+        info!(task = work.task, attempt = work.attempt, "was running when this executor died; reported as lost");
+        let outcome = Outcome::Failed {
+            class: FailureClass::ExecutorLost,
+            message: format!("the executor {} died while it ran", self.name),
+            evidence: Evidence::default(),
+        };
+        self.report(work, outcome).await;
+    }
+
+    async fn run(&self, specification: &Specification) -> Outcome {
+        let attempt = specification.attempt.clone();
+        let lease = Duration::from_millis(u64::try_from(specification.lease_ms).unwrap_or_default());
+        let (lease, cancel) = self.runs.begin(&attempt, &specification.task, specification.token, lease);
+        if self.cut.is_cancelled() {
+            cancel.cancel();
+        }
+        let job = match self.job(specification) {
+            Ok(job) => job,
+            Err(message) => {
+                return Outcome::Failed { class: FailureClass::Config, message, evidence: Evidence::default() };
+            }
+        };
+        let (sender, lines) = mpsc::channel(LOG_BATCH * 4);
+        let log = tokio::spawn(forward(self.queue.clone(), attempt, lines));
+        let gate = {
+            let (this, specification) = (self.clone(), specification.clone());
+            move |phase| ask(this.clone(), specification.clone(), phase)
+        };
+        let control = Control::new(sender).with_lease(lease).with_gate(gate);
+        let outcome = pipeline::run(&job, &self.host, &control, cancel).await;
+        drop(control);
+        if log.await.is_err() {
+            debug!("the log's task failed");
+        }
+        outcome
+    }
+
+    /// What the specification and this executor's configuration make of it.
+    fn job(&self, specification: &Specification) -> Result<Job, String> {
+        let executor = &self.config.executor;
+        let runtime = match executor.runtime {
+            ConfiguredRuntime::Script => {
+                let body = specification.script.clone().or_else(|| executor.script.clone()).ok_or_else(|| {
+                    format!(
+                        "task {} has no fenced `sh` block, and there is no command for such tasks: add a block to the \
+                         task, or set executor.script (`coditect up --script TEMPLATE`)",
+                        specification.key
+                    )
+                })?;
+                Runtime::Script { body }
+            }
+            ConfiguredRuntime::Command if executor.command.is_empty() => {
+                return Err("the runtime is `command`, and executor.command is empty: set it to a program".to_owned());
+            }
+            ConfiguredRuntime::Command => {
+                Runtime::Command { argv: executor.command.clone(), prompt: specification.prompt.clone() }
+            }
+        };
+        Ok(Job {
+            task: specification.task.clone(),
+            key: specification.key.clone(),
+            title: specification.title.clone(),
+            generation: specification.generation,
+            attempt_id: specification.attempt.clone(),
+            attempt_number: specification.number,
+            agent: specification.agent.clone(),
+            repository: specification.repository.clone(),
+            target_branch: specification.target_branch.clone(),
+            runtime,
+            verify: specification.verify.clone(),
+            protected: specification.protected.clone(),
+            limits: Limits {
+                wall: executor.wall_limit(),
+                silence: executor.silence_limit(),
+                kill_grace: executor.kill_grace(),
+                log_bytes: usize::try_from(executor.log_limit_bytes).unwrap_or(usize::MAX),
+                verify_wall: self.config.verify.wall_limit(),
+            },
+            env_allow: executor.env_allow.clone(),
+            verify_env_allow: Vec::new(),
+            author: Author::default(),
+        })
+    }
+
+    async fn report(&self, work: &Work, outcome: Outcome) {
+        let kept = Kept {
+            task: work.task.clone(),
+            attempt: work.attempt.clone(),
+            token: work.token,
+            account: work.account.clone(),
+            traceparent: work.traceparent.clone(),
+            outcome,
+        };
+        self.outbox.put(&kept).await;
+    }
+}
+
+/// Asks the orchestrator for leave to enter a phase, for as long as the attempt's lease can be kept.
+async fn ask(mut worker: Worker, specification: Specification, phase: Phase) -> Result<(), Fenced> {
+    let name = match phase {
+        Phase::Verifying => "verifying",
+        Phase::Landing => "landing",
+    };
+    loop {
+        let request = RenewLeaseRequest {
+            task: specification.task.clone(),
+            attempt: specification.attempt.clone(),
+            token: specification.token,
+            phase: name.to_owned(),
+        };
+        match worker.orchestrator.renew_lease(request).await {
+            Ok(_) => {
+                worker.runs.enter(&specification.attempt, name);
+                return Ok(());
+            }
+            Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument) => {
+                debug!(task = specification.task, phase = name, %status, "no leave");
+                return Err(Fenced);
+            }
+            Err(status) => debug!(%status, "the orchestrator cannot be reached"),
+        }
+        tokio::select! {
+            () = worker.cut.cancelled() => return Err(Fenced),
+            () = tokio::time::sleep(AGAIN) => {}
+        }
+    }
+}
+
+/// Sends log lines on in batches, until the attempt has ended.
+async fn forward(queue: Queue, attempt: String, mut lines: mpsc::Receiver<LogLine>) {
+    let mut batch = Vec::with_capacity(LOG_BATCH);
+    while lines.recv_many(&mut batch, LOG_BATCH).await > 0 {
+        let queued: Vec<QueuedLine> = batch
+            .drain(..)
+            .map(|line| QueuedLine { at_ms: line.at_ms, kind: line.kind.as_str().to_owned(), text: line.text })
+            .collect();
+        if let Err(error) = queue.add_log(&attempt, &queued).await {
+            debug!(%error, attempt, lines = queued.len(), "log lines were lost");
+        }
+    }
+}
+
+async fn acknowledge(delivery: Delivery<Work>) {
+    if let Err(error) = delivery.ack().await {
+        debug!(%error, "not acknowledged; it will come again and be refused");
+    }
+}
+
+/// Where an executor keeps what it must not forget.
+pub(crate) fn outbox_folder(root: &std::path::Path) -> PathBuf {
+    root.join("outbox")
+}

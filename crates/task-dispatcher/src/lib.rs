@@ -1,0 +1,120 @@
+//! Gives ready tasks to agents: as many as there are free slots, in dispatch order.
+//!
+//! A pass takes no input: it reads from the database what is ready, what is free and what is paused, decides, and
+//! assigns by compare-and-set. Entries of `ready` and of `events` only wake it; the order of waiting tasks is the
+//! database's. Assigned attempts that nobody claims are offered again, so that a lost entry costs time and no task.
+
+pub mod announce;
+pub mod api;
+pub mod capacity;
+pub mod decide;
+pub mod dispatch;
+pub mod offers;
+pub mod wake;
+
+use std::time::Duration;
+
+use coditect_queue::message::{Event, Ready};
+use coditect_queue::{ConsumerOptions, Queue, Stream};
+use coditect_service::{Readiness, Service, ticker};
+use coditect_store::{Durability, Store, StoreError};
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+use crate::dispatch::Dispatcher;
+use crate::wake::{Wake, frees_a_slot};
+
+/// How long to wait between two tries to open the database.
+const REOPEN: Duration = Duration::from_secs(1);
+
+/// How many entries are read at once.
+const BATCH: usize = 256;
+
+/// The name of the group and, as there is one dispatcher, of its consumer.
+const GROUP: &str = "task-dispatcher";
+
+/// Runs the service until it drains.
+///
+/// # Errors
+/// A configuration that cannot be followed; a port that cannot be listened on.
+pub async fn run(service: Service) -> anyhow::Result<()> {
+    for check in ["database", "redis"] {
+        service.readiness.wait_for(check);
+    }
+    let config = &service.config;
+    let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
+    let Some(store) = open(&service).await else { return Ok(()) };
+    let drain = &service.shutdown.drain;
+    let options = || ConsumerOptions { batch: BATCH, prefetch: BATCH, ..ConsumerOptions::new(GROUP, GROUP) };
+    let ready = queue.consume::<Ready>(Stream::Ready, options(), drain.clone());
+    let events = queue.consume::<Event>(Stream::Events, options(), drain.clone());
+    let dispatcher = Mutex::new(Dispatcher::new(store.clone(), queue.clone(), config.clone()));
+    let (wake, readiness) = (Wake::default(), &service.readiness);
+    let pass = async || {
+        let lost = wake.take_lost();
+        let passed = dispatcher.lock().await.pass(lost).await;
+        match &passed {
+            Ok(_) => readiness.pass("database"),
+            Err(_) => readiness.fail("database", "fails"),
+        }
+        passed.map(drop)
+    };
+    let every = config.reconcile.interval();
+    tokio::try_join!(service.serve_grpc(api::api(store, config.clone())), async {
+        tokio::join!(
+            wake.on(ready, |_| true, drain),
+            wake.on(events, frees_a_slot, drain),
+            ticker::run("dispatch", every, &wake.notify, drain, pass),
+            watch_redis(&queue, readiness, every, &service),
+        );
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Keeps the check of Redis up to date until the service drains.
+async fn watch_redis(queue: &Queue, readiness: &Readiness, every: Duration, service: &Service) {
+    while !service.shutdown.drain.is_cancelled() {
+        match queue.ping().await {
+            Ok(()) => readiness.pass("redis"),
+            Err(_) => readiness.fail("redis", "does not answer"),
+        }
+        tokio::select! {
+            () = service.shutdown.drain.cancelled() => {}
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
+
+/// The database, once it is there and has the right schema; nothing if the service drains before.
+async fn open(service: &Service) -> Option<Store> {
+    let url = &service.config.database.url;
+    let mut failures: u64 = 0;
+    while !service.shutdown.drain.is_cancelled() {
+        match try_open(url.expose()).await {
+            Ok(store) => {
+                info!(database = %url, "the database is open");
+                return Some(store);
+            }
+            Err(error) => {
+                let cause = format!("{:#}", anyhow::Error::new(error));
+                if failures == 0 {
+                    warn!(database = %url, cause, "cannot use the database; trying until it is there");
+                }
+                failures += 1;
+                service.readiness.fail("database", "cannot be used yet");
+            }
+        }
+        tokio::select! {
+            () = service.shutdown.drain.cancelled() => {}
+            () = tokio::time::sleep(REOPEN) => {}
+        }
+    }
+    None
+}
+
+async fn try_open(url: &str) -> Result<Store, StoreError> {
+    let store = Store::open(url, Durability::Normal).await?;
+    store.check_schema().await?;
+    Ok(store)
+}

@@ -1,0 +1,80 @@
+//! What wakes the dispatcher. Entries are acknowledged at once: however many come, they ask for one pass.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use coditect_core::TaskState;
+use coditect_queue::message::Event;
+use coditect_queue::{CancellationToken, Consumer, Message};
+use tokio::sync::Notify;
+use tracing::debug;
+
+/// Wakes the loop. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Wake {
+    /// What the loop waits for.
+    pub notify: Arc<Notify>,
+    lost: Arc<AtomicBool>,
+}
+
+impl Wake {
+    /// Asks for a pass for every entry that `matters`, and after every outage, until the service drains.
+    pub async fn on<M: Message>(
+        &self,
+        mut consumer: Consumer<M>,
+        matters: impl Fn(&M) -> bool,
+        drain: &CancellationToken,
+    ) {
+        let mut reconnected = consumer.reconnected();
+        loop {
+            tokio::select! {
+                biased;
+                () = drain.cancelled() => return,
+                Ok(()) = reconnected.changed() => {
+                    self.lost();
+                }
+                Some(delivery) = consumer.next() => {
+                    if matters(&delivery.message) {
+                        self.notify.notify_one();
+                    }
+                    if let Err(error) = delivery.ack().await {
+                        debug!(%error, "an entry could not be acknowledged; it comes again");
+                    }
+                }
+                else => return,
+            }
+        }
+    }
+
+    /// Whether entries may have been lost since this was last asked.
+    #[must_use]
+    pub fn take_lost(&self) -> bool {
+        self.lost.swap(false, Ordering::Relaxed)
+    }
+
+    /// Entries may be gone: the next pass, which is asked for, makes up for them.
+    pub fn lost(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+        self.notify.notify_one();
+    }
+}
+
+/// Whether an entry tells of an attempt that ended: a slot is free.
+#[must_use]
+pub fn frees_a_slot(event: &Event) -> bool {
+    let active = |state: &str| state.parse().is_ok_and(TaskState::is_active);
+    active(&event.from) && !active(&event.to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_attempt_frees_a_slot_and_its_progress_does_not() {
+        let told = |from: &str, to: &str| Event { from: from.into(), to: to.into(), ..Event::default() };
+        assert!(frees_a_slot(&told("landing", "completed")) && frees_a_slot(&told("running", "pending")));
+        assert!(!frees_a_slot(&told("ready", "assigned")) && !frees_a_slot(&told("running", "verifying")));
+        assert!(!frees_a_slot(&told("", "")));
+    }
+}
