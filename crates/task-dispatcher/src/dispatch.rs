@@ -5,13 +5,14 @@ use std::sync::Arc;
 use coditect_core::{Clock, Service as Actor, TaskState};
 use coditect_queue::Queue;
 use coditect_queue::message::Work;
+use coditect_service::announce::announce;
 use coditect_service::{Config, SystemClock, ids};
 use coditect_store::{Moved, OpenAttempt, Store, TaskRow};
 use tracing::{debug, info};
 
-use crate::announce;
 use crate::capacity::Capacity;
 use crate::decide::{Agents, Assignment, PAUSE, Pauses, decide};
+use crate::offer;
 use crate::offers::Offers;
 
 /// How many ready tasks are looked at where some of them may be held by a pause.
@@ -45,15 +46,15 @@ impl Dispatcher {
             0 => Default::default(),
             free => self.assign(free).await?,
         };
-        announce::offer(&self.queue, &self.config.dispatch.pool, &offers).await;
-        announce::announce(&self.queue, &moved).await;
+        offer::offer(&self.queue, &self.config.dispatch.pool, &offers).await;
+        announce(&self.queue, &moved).await;
 
         let deadline_ms = self.deadline_ms();
         let again = self.offers.due(&open, lost, now_ms).into_iter().map(|attempt| {
             debug!(task = %attempt.task, attempt = %attempt.id, "nobody claims it; it is offered again");
-            announce::work(&attempt.task, attempt.id, attempt.token, &attempt.agent, &attempt.account, deadline_ms)
+            offer::work(&attempt.task, attempt.id, attempt.token, &attempt.agent, &attempt.account, deadline_ms)
         });
-        announce::offer(&self.queue, &self.config.dispatch.pool, &again.collect::<Vec<_>>()).await;
+        offer::offer(&self.queue, &self.config.dispatch.pool, &again.collect::<Vec<_>>()).await;
         Ok(moved.len())
     }
 
@@ -83,7 +84,7 @@ impl Dispatcher {
             let actor = Actor::TaskDispatcher.as_str();
             if let Some(moved) = tx.assign(&task.id, &task.life, open, actor, self.clock.now_ms()).await? {
                 debug!(task = %task.id, %attempt, agent, because, "assigned");
-                offers.push(announce::work(&task.id, attempt, moved.now.token, &agent, account, deadline_ms));
+                offers.push(offer::work(&task.id, attempt, moved.now.token, &agent, account, deadline_ms));
                 all.push(moved);
             }
         }

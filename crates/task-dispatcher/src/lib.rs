@@ -4,11 +4,11 @@
 //! assigns by compare-and-set. Entries of `ready` and of `events` only wake it; the order of waiting tasks is the
 //! database's. Assigned attempts that nobody claims are offered again, so that a lost entry costs time and no task.
 
-pub mod announce;
 pub mod api;
 pub mod capacity;
 pub mod decide;
 pub mod dispatch;
+pub mod offer;
 pub mod offers;
 pub mod wake;
 
@@ -55,7 +55,10 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         let passed = dispatcher.lock().await.pass(lost).await;
         match &passed {
             Ok(_) => readiness.pass("database"),
-            Err(_) => readiness.fail("database", "fails"),
+            Err(_) => {
+                readiness.fail("database", "fails");
+                wake.remember(lost);
+            }
         }
         passed.map(drop)
     };

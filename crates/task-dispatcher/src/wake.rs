@@ -31,7 +31,9 @@ impl Wake {
                 biased;
                 () = drain.cancelled() => return,
                 Ok(()) = reconnected.changed() => {
-                    self.lost();
+                    // Entries may be gone: a pass makes up for them.
+                    self.remember(true);
+                    self.notify.notify_one();
                 }
                 Some(delivery) = consumer.next() => {
                     if matters(&delivery.message) {
@@ -52,10 +54,9 @@ impl Wake {
         self.lost.swap(false, Ordering::Relaxed)
     }
 
-    /// Entries may be gone: the next pass, which is asked for, makes up for them.
-    pub fn lost(&self) {
-        self.lost.store(true, Ordering::Relaxed);
-        self.notify.notify_one();
+    /// Puts back what [`Wake::take_lost`] took, for the next pass.
+    pub fn remember(&self, lost: bool) {
+        self.lost.fetch_or(lost, Ordering::Relaxed);
     }
 }
 

@@ -1,2 +1,106 @@
-//! xtask.
-fn main() {}
+//! Developer commands: `cargo xtask demo` and `cargo xtask test`, on a machine that has Rust and little else.
+
+mod cargo;
+mod demo;
+mod install;
+mod kill_matrix;
+mod report;
+mod test;
+mod tool;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Developer commands",
+    arg_required_else_help = true,
+    after_help = "Start with: cargo xtask demo"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the system and run a plan of 24 tasks to its end
+    #[command(after_help = "Example: cargo xtask demo --tasks 24 --keep /tmp/demo")]
+    Demo {
+        #[command(flatten)]
+        tools: Tools,
+        /// Handed to `coditect demo`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
+    },
+    /// Everything that continuous integration checks
+    #[command(
+        long_about = "Everything that continuous integration checks: format, lints, build, tests.\n\nThe tests start \
+                      servers of their own: Redis, and PostgreSQL where it is installed. With CI=true nothing is \
+                      skipped: what is missing is installed, or the run fails.",
+        after_help = "Example: CI=true cargo xtask test"
+    )]
+    Test {
+        #[command(flatten)]
+        tools: Tools,
+        /// Also what takes longer: the documentation, without a warning
+        #[arg(long)]
+        full: bool,
+    },
+    /// Run the tests that kill services many times over; stop at the first failure
+    #[command(after_help = "Example: cargo xtask kill-matrix 20")]
+    KillMatrix {
+        #[command(flatten)]
+        tools: Tools,
+        /// How many times
+        #[arg(default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        times: u32,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct Tools {
+    /// Install nothing; say what is missing and how to install it
+    #[arg(long)]
+    no_install: bool,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Demo { tools, arguments } => demo::run(!tools.no_install, &arguments),
+        Command::Test { tools, full } => test::run(!tools.no_install, full),
+        Command::KillMatrix { tools, times } => kill_matrix::run(!tools.no_install, times),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            report::remark(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_demo_is_handed_on() {
+        let cli = Cli::parse_from(["cargo xtask", "demo", "--no-install", "--tasks", "3", "--keep", "x"]);
+        let Command::Demo { tools, arguments } = cli.command else { panic!("not the demo") };
+        assert!(tools.no_install);
+        assert_eq!(arguments, ["--tasks", "3", "--keep", "x"]);
+    }
+}

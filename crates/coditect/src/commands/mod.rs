@@ -1,0 +1,13 @@
+//! The commands, one file a group.
+
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod init;
+pub(crate) mod logs;
+pub(crate) mod migrate;
+pub(crate) mod pause;
+pub(crate) mod plan;
+pub(crate) mod queue;
+pub(crate) mod runs;
+pub(crate) mod status;
+pub(crate) mod task;

@@ -1,0 +1,128 @@
+//! `coditect status`: how the running system stands, once or over and over.
+
+use std::time::Duration;
+
+use coditect_core::TaskState;
+use coditect_proto::v1;
+use owo_colors::OwoColorize;
+
+use crate::client::{Target, refused};
+use crate::failure::{Failure, OK};
+use crate::{output, views};
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The flags.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: coditect status --watch")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// Look again each second, and print what changed
+    #[arg(long)]
+    watch: bool,
+    /// One JSON document, or with --watch one a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows how it stands.
+pub(crate) async fn run(args: Args) -> Result<u8, Failure> {
+    let mut orchestrator = args.target.orchestrator()?;
+    let mut last = None;
+    loop {
+        let status = orchestrator.get_status(v1::GetStatusRequest {}).await.map_err(refused)?.into_inner();
+        let changed = last.as_ref() != Some(&status);
+        match (args.json, args.watch) {
+            (true, false) => output::json(&views::status(&status))?,
+            (true, true) if changed => output::json_line(&views::status(&status))?,
+            (false, false) => show(&status)?,
+            (false, true) if changed => output::line(line(&status))?,
+            _ => {}
+        }
+        if !args.watch {
+            return Ok(OK);
+        }
+        last = Some(status);
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// All of it in one line: `12/24 done · 3 running · 2 ready · 1 needs you`.
+pub(crate) fn line(status: &v1::Status) -> String {
+    let of = |state: TaskState| status.by_state.get(state.as_str()).copied().unwrap_or(0);
+    let done = of(TaskState::Completed) + of(TaskState::Skipped);
+    let over = of(TaskState::Cancelled) + of(TaskState::Retired);
+    let active: i64 = TaskState::ALL.into_iter().filter(|state| state.is_active()).map(of).sum();
+    let person = of(TaskState::NeedsHuman) + of(TaskState::Failed);
+    let mut parts = vec![format!("{done}/{} done", status.total - over)];
+    let also = [
+        (active, "running"),
+        (of(TaskState::Ready), "ready"),
+        (of(TaskState::WaitingRetry), "waiting to retry"),
+        (of(TaskState::AwaitingMerge), "awaiting merge"),
+        (person, if person == 1 { "needs you" } else { "need you" }),
+    ];
+    parts.extend(also.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    if status.paused {
+        parts.push("paused".into());
+    }
+    parts.join(" · ")
+}
+
+fn show(status: &v1::Status) -> Result<(), Failure> {
+    output::line(format_args!("{} {}", format!("{}:", status.project).bold(), line(status)))?;
+    let (slots, executors) = (status.slots, status.executors);
+    output::line(format_args!("{executors} executor(s) with {slots} slots"))?;
+    if !status.running.is_empty() {
+        output::line("")?;
+        super::runs::show(&status.running)?;
+    }
+    if !status.attention.is_empty() {
+        output::line("")?;
+        let mut table = output::table(["needs you", "state", "why", "to try again"]);
+        for task in &status.attention {
+            table.add_row([
+                format!("{} {}", task.key, output::short(&task.title, 40)),
+                task.state.replace('_', " "),
+                reason(task),
+                format!("coditect task retry {}", task.id),
+            ]);
+        }
+        output::line(table.trim_fmt())?;
+    }
+    for v1::PlanProblem { severity, code, path, line, column, message, .. } in &status.problems {
+        output::line(format_args!("{path}:{line}:{column}: {severity}[{code}]: {message}"))?;
+    }
+    if status.done {
+        output::line("everything is done")?;
+    } else if status.stuck {
+        output::line("nothing can move without a person: `coditect task list` and `coditect task why T` say why")?;
+    }
+    Ok(())
+}
+
+/// Why a task is where it is, in a few words.
+pub(crate) fn reason(task: &v1::Task) -> String {
+    let said = task.reason.as_deref().map(|reason| output::short(reason, 80)).filter(|reason| !reason.is_empty());
+    match (&task.failure, said) {
+        (Some(failure), Some(said)) => format!("{}: {said}", failure.replace('_', " ")),
+        (Some(failure), None) => failure.replace('_', " "),
+        (None, Some(said)) => said,
+        (None, None) => "-".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_counts_what_is_done_and_names_what_is_not() {
+        let by_state = [("completed", 11), ("skipped", 1), ("running", 2), ("landing", 1), ("ready", 2), ("failed", 1)];
+        let by_state = by_state.map(|(state, count)| (state.to_owned(), count)).into();
+        let status = v1::Status { by_state, total: 24, ..v1::Status::default() };
+        assert_eq!(line(&status), "12/24 done · 3 running · 2 ready · 1 needs you");
+    }
+}

@@ -1,0 +1,251 @@
+//! `coditect task`: looks at tasks, and says what is to become of them.
+
+use clap::Subcommand;
+use coditect_core::TaskState;
+use coditect_proto::v1;
+use owo_colors::OwoColorize;
+use serde_json::json;
+
+use super::pause::actor;
+use super::status::reason;
+use crate::client::{Target, refused};
+use crate::failure::{Failure, OK};
+use crate::{output, views};
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the tasks
+    #[command(after_help = "Example: coditect task list --state needs_human --state failed")]
+    List {
+        /// Only those in this state; may be given several times
+        #[arg(long = "state", value_name = "S")]
+        states: Vec<TaskState>,
+        #[command(flatten)]
+        target: Target,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show everything known about a task
+    #[command(after_help = "Example: coditect task show 1.2")]
+    Show(One),
+    /// Say why a task is not being worked on
+    #[command(after_help = "Example: coditect task why 1.2")]
+    Why(One),
+    /// Try a task again, with all its attempts
+    #[command(after_help = "Example: coditect task retry 1.2 --reason 'the network is back'")]
+    Retry(Wish),
+    /// Stop a task; what depends on it waits
+    #[command(after_help = "Example: coditect task cancel 1.2")]
+    Cancel(Wish),
+    /// Leave a task out; what depends on it goes on
+    #[command(after_help = "Example: coditect task skip 1.2")]
+    Skip(Wish),
+}
+
+/// One task to look at.
+#[derive(Debug, clap::Args)]
+pub(crate) struct One {
+    /// The task's id, or its key where only one document has it
+    task: String,
+    #[command(flatten)]
+    target: Target,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a person wants of a task.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Wish {
+    #[command(flatten)]
+    one: One,
+    /// Why, for the history
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+/// Runs a subcommand.
+pub(crate) async fn run(command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::List { states, target, json } => list(&states, &target, json).await,
+        Command::Show(one) => show(one).await,
+        Command::Why(one) => why(one).await,
+        Command::Retry(wish) => intervene(wish, "retry").await,
+        Command::Cancel(wish) => intervene(wish, "cancel").await,
+        Command::Skip(wish) => intervene(wish, "skip").await,
+    }
+}
+
+async fn list(states: &[TaskState], target: &Target, json: bool) -> Result<u8, Failure> {
+    let request = v1::ListTasksRequest { states: states.iter().map(ToString::to_string).collect() };
+    let tasks = target.orchestrator()?.list_tasks(request).await.map_err(refused)?.into_inner().tasks;
+    if json {
+        output::json(&json!({ "tasks": tasks.iter().map(views::task).collect::<Vec<_>>() }))?;
+        return Ok(OK);
+    }
+    if tasks.is_empty() {
+        output::say("no such task");
+        return Ok(OK);
+    }
+    let mut table = output::table(["task", "state", "priority", "agent", "title", "why"]);
+    for task in &tasks {
+        let state = words(&task.state).style_of(&task.state);
+        let agent = task.agent.clone().unwrap_or_else(|| "-".to_owned());
+        table.add_row([task.id.clone(), state, task.priority.clone(), agent, output::short(&task.title, 50), reason(task)]);
+    }
+    output::line(table.trim_fmt())?;
+    Ok(OK)
+}
+
+async fn detail(one: &One) -> Result<v1::TaskDetail, Failure> {
+    let request = v1::GetTaskRequest { task: one.task.clone() };
+    Ok(one.target.orchestrator()?.get_task(request).await.map_err(refused)?.into_inner())
+}
+
+async fn show(one: One) -> Result<u8, Failure> {
+    let detail = detail(&one).await?;
+    if one.json {
+        output::json(&views::detail(&detail))?;
+        return Ok(OK);
+    }
+    let task = detail.task.clone().unwrap_or_default();
+    output::line(format_args!("{} {}", task.id.bold(), task.title))?;
+    output::line(format_args!("  state       {}", words(&task.state).style_of(&task.state)))?;
+    output::line(format_args!("  where       {}:{}  {}", task.document, task.line, task.section))?;
+    output::line(format_args!("  priority    {}", task.priority))?;
+    output::line(format_args!("  agent       {}", task.agent.as_deref().unwrap_or("-")))?;
+    if task.failure.is_some() || task.reason.is_some() {
+        output::line(format_args!("  why         {}", reason(&task)))?;
+    }
+    for d in &detail.dependencies {
+        let met = if d.met { "met" } else { "not met" };
+        output::line(format_args!("  {:<11} {} {} ({met}: {})", d.kind, d.task, d.title, words(&d.state)))?;
+    }
+    for reference in &detail.dangling {
+        output::line(format_args!("  dangling    {reference}"))?;
+    }
+    for command in &detail.verify {
+        output::line(format_args!("  verify      {command}"))?;
+    }
+    if !detail.dependents.is_empty() {
+        output::line(format_args!("  needed by   {}", detail.dependents.join(", ")))?;
+    }
+    for attempt in &detail.attempts {
+        let end = attempt.ended_at_ms.unwrap_or_else(output::now_ms);
+        let took = output::duration(end - attempt.claimed_at_ms.unwrap_or(attempt.assigned_at_ms));
+        let what = attempt.failure.as_deref().map(|f| f.replace('_', " ")).unwrap_or_default();
+        let message = output::short(attempt.message.as_deref().unwrap_or_default(), 80);
+        let commit = attempt.commit.as_deref().map(|c| c.get(..12).unwrap_or(c)).unwrap_or_default();
+        let rest: Vec<_> = [what.as_str(), &message, commit].into_iter().filter(|part| !part.is_empty()).collect();
+        let (number, state) = (attempt.number, &attempt.state);
+        output::line(format_args!("  attempt {number:<3} {state} after {took}  {}", rest.join("  ")))?;
+    }
+    Ok(OK)
+}
+
+async fn why(one: One) -> Result<u8, Failure> {
+    let detail = detail(&one).await?;
+    let task = detail.task.unwrap_or_default();
+    let request = v1::WhyRequest { task: task.id.clone() };
+    let why = one.target.resolver()?.why(request).await.map_err(refused)?.into_inner();
+    if one.json {
+        let mut json = views::why(&why);
+        json["state"] = json!(task.state);
+        json["reason"] = json!(task.reason);
+        json["failure"] = json!(task.failure);
+        output::json(&json)?;
+        return Ok(OK);
+    }
+    output::line(format_args!("{} {}: {}", task.id.bold(), task.title, words(&task.state)))?;
+    if task.reason.is_some() || task.failure.is_some() {
+        output::line(format_args!("  because {}", reason(&task)))?;
+    }
+    for sentence in sentences(&why) {
+        output::line(format_args!("  {sentence}"))?;
+    }
+    if matches!(task.state.as_str(), "needs_human" | "failed" | "cancelled" | "skipped") {
+        output::line(format_args!("  to try again: coditect task retry {}", task.id))?;
+    }
+    Ok(OK)
+}
+
+/// What the resolver says, in words.
+pub(crate) fn sentences(why: &v1::WhyResponse) -> Vec<String> {
+    let mut said = Vec::new();
+    if !why.cycle.is_empty() {
+        said.push(format!("it is in a cycle, which only the plan can break: {}", why.cycle.join(" → ")));
+    }
+    if !why.dangling.is_empty() {
+        said.push(format!("it refers to tasks that are not there: {}; mend the plan", why.dangling.join(", ")));
+    }
+    for unmet in &why.unmet {
+        let state = match unmet.state.as_str() {
+            "blocking" => "failed, cancelled or gone".to_owned(),
+            "open" => "not finished".to_owned(),
+            state => words(state),
+        };
+        said.push(format!("it waits for {} ({state})", unmet.task));
+    }
+    for root in &why.roots {
+        let cause = match root.cause.as_str() {
+            "ready" => "is ready and has to be done first",
+            "blocking" => "needs a person: coditect task retry or skip",
+            "dangling" => "refers to a task that is not there; mend the plan",
+            "cycle" => "is in a cycle; mend the plan",
+            cause => cause,
+        };
+        said.push(format!("in the end: {} {cause}", root.task));
+    }
+    if why.holds_up > 0 {
+        said.push(format!("{} task(s) wait for it", why.holds_up));
+    }
+    said
+}
+
+async fn intervene(wish: Wish, action: &str) -> Result<u8, Failure> {
+    let Wish { one, reason } = wish;
+    let request =
+        v1::InterveneRequest { task: one.task.clone(), action: action.to_owned(), actor: actor(), reason };
+    let task = one.target.orchestrator()?.intervene(request).await.map_err(refused)?.into_inner();
+    if one.json {
+        output::json(&views::task(&task))?;
+    } else {
+        output::say(format_args!("{} {}: {}", task.id, task.title, words(&task.state)));
+    }
+    Ok(OK)
+}
+
+/// A state in words.
+fn words(state: &str) -> String {
+    let words = match state {
+        "pending" => "waits for what it depends on",
+        "ready" => "ready, waits for a free slot",
+        "assigned" => "given to an executor",
+        "running" => "an agent works on it",
+        "verifying" => "its result is being verified",
+        "landing" => "its result is being landed",
+        "completed" => "completed",
+        "waiting_retry" => "failed, and is tried again soon",
+        "awaiting_merge" => "waits to be merged",
+        "needs_human" => "needs a person",
+        "failed" => "failed, and was given up",
+        "cancelled" => "cancelled",
+        "skipped" => "left out",
+        "retired" => "gone from the plan",
+        state => state,
+    };
+    words.to_owned()
+}
+
+/// Text in the colour of a state.
+trait StyleOf {
+    fn style_of(&self, state: &str) -> String;
+}
+
+impl StyleOf for String {
+    fn style_of(&self, state: &str) -> String {
+        self.style(output::state_style(state)).to_string()
+    }
+}

@@ -1,0 +1,212 @@
+//! A Redis, a database with a plan and a configuration of one's own for each test.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use coditect_core::{AttemptId, Change, Clock, Priority, TaskId, TaskState, Trigger};
+use coditect_queue::{Consumer, ConsumerOptions, Message, Queue, Stream};
+use coditect_service::config::SecretUrl;
+use coditect_service::{Config, Readiness, Service, ServiceName, Shutdown, SystemClock};
+use coditect_store::testing::Database;
+use coditect_store::{AttemptEnd, ExecutorRow, OpenAttempt, PlannedDocument, PlannedTask, Store};
+use task_dispatcher::dispatch::Dispatcher;
+use tempfile::TempDir;
+
+/// Longer than anything takes, on a busy machine too.
+pub const LONG: Duration = Duration::from_secs(30);
+
+pub struct World {
+    database: Database,
+    pub store: Store,
+    pub queue: Queue,
+    pub config: Config,
+    pub redis: Redis,
+}
+
+impl World {
+    /// A world with one executor of `slots` slots and these ready tasks.
+    pub async fn new(slots: i64, tasks: &[(&str, Priority, Option<&str>)]) -> Self {
+        let database = Database::sqlite().await;
+        let redis = Redis::start();
+        let mut config = Config::default();
+        config.database.url = SecretUrl::new(database.url.clone());
+        config.redis.url = SecretUrl::new(format!("redis://127.0.0.1:{}", redis.port));
+        config.listen.grpc.task_dispatcher = free_address();
+        // So long that what happens, happens because of an entry.
+        config.reconcile.interval_ms = 3_600_000;
+        let queue = Queue::connect(config.redis.url.expose(), &config.project.name).unwrap();
+        let world = Self { store: database.store.clone(), database, queue, config, redis };
+        world.executor(slots).await;
+        world.plan(tasks).await;
+        world
+    }
+
+    pub async fn executor(&self, slots: i64) {
+        let (id, pool) = ("executor-1".to_owned(), "default".to_owned());
+        let seen = ExecutorRow { id, pool, slots, draining: false, seen_at_ms: SystemClock.now_ms() };
+        let mut tx = self.store.begin().await.unwrap();
+        tx.executor_seen(&seen).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn plan(&self, tasks: &[(&str, Priority, Option<&str>)]) {
+        let planned = PlannedDocument {
+            id: "plan".to_owned(),
+            path: "PLAN.md".to_owned(),
+            format: "coditect".to_owned(),
+            hash: "1".to_owned(),
+            diagnostics: "[]".to_owned(),
+            tasks: tasks.iter().map(|(key, priority, agent)| task(key, *priority, *agent)).collect(),
+        };
+        let mut tx = self.store.begin().await.unwrap();
+        tx.sync_document(&planned, "person", 1).await.unwrap();
+        for (key, ..) in tasks {
+            tx.settle_readiness(&id(key), 1).await.unwrap().unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    pub async fn fact(&self, key: &str, value: &str) {
+        let mut tx = self.store.begin().await.unwrap();
+        tx.set_fact(key, value, 1).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// A person cancels a task.
+    pub async fn cancel(&self, key: &str) {
+        let mut tx = self.store.begin().await.unwrap();
+        let seen = tx.lifecycle(&id(key)).await.unwrap().unwrap();
+        let change = Change::Intervene { trigger: Trigger::Cancel, reason: None };
+        tx.change(&id(key), &seen, change, AttemptEnd::default(), "person", 1).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// A task was assigned at this time, and its entry never arrived.
+    pub async fn assigned(&self, key: &str, at_ms: i64) {
+        let mut tx = self.store.begin().await.unwrap();
+        let seen = tx.lifecycle(&id(key)).await.unwrap().unwrap();
+        let open = OpenAttempt { id: AttemptId::from_parts(at_ms, &[1; 10]), agent: "a".into(), account: "b".into() };
+        tx.assign(&id(key), &seen, open, "task-dispatcher", at_ms).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    pub fn dispatcher(&self) -> Dispatcher {
+        Dispatcher::new(self.store.clone(), self.queue.clone(), Arc::new(self.config.clone()))
+    }
+
+    pub fn service(&self) -> Service {
+        let (shutdown, readiness) = (Shutdown::default(), Readiness::default());
+        Service { name: ServiceName::TaskDispatcher, config: Arc::new(self.config.clone()), shutdown, readiness }
+    }
+
+    pub fn consume<M: Message>(&self, stream: Stream) -> Consumer<M> {
+        self.queue.consume(stream, ConsumerOptions::new("test", "test"), Default::default())
+    }
+
+    /// The keys of the tasks in this state, in the order of the plan.
+    pub async fn keys_in(&self, state: TaskState) -> Vec<String> {
+        let tasks = self.store.tasks().await.unwrap();
+        tasks.into_iter().filter(|task| task.life.state == state).map(|task| task.key).collect()
+    }
+}
+
+pub fn id(key: &str) -> TaskId {
+    TaskId::new("plan", key)
+}
+
+fn task(key: &str, priority: Priority, agent: Option<&str>) -> PlannedTask {
+    PlannedTask {
+        key: key.to_owned(),
+        title: key.to_owned(),
+        section: Vec::new(),
+        description: String::new(),
+        line: 1,
+        priority,
+        agent: agent.map(ToOwned::to_owned),
+        estimate_minutes: None,
+        steps: Vec::new(),
+        acceptance: Vec::new(),
+        verify: Vec::new(),
+        touches: Vec::new(),
+        script: None,
+        depends_on: Vec::new(),
+        dangling: Vec::new(),
+        marker: "pending".to_owned(),
+    }
+}
+
+pub async fn is_ready(service: &Service) {
+    let mut watch = service.readiness.watch();
+    tokio::time::timeout(LONG, watch.wait_for(|report| report.ready)).await.unwrap().unwrap();
+}
+
+/// The next entry, which must come.
+pub async fn next<M: Message>(consumer: &mut Consumer<M>) -> M {
+    tokio::time::timeout(LONG, consumer.next()).await.expect("an entry comes").unwrap().message
+}
+
+pub struct Redis {
+    port: u16,
+    folder: TempDir,
+    server: Child,
+}
+
+impl Redis {
+    fn start() -> Self {
+        loop {
+            let (port, folder) = (free_address().port(), tempfile::tempdir().unwrap());
+            if let Some(server) = spawn(port, &folder) {
+                return Self { port, folder, server };
+            }
+        }
+    }
+
+    /// Ends it and starts it again on the same port, empty.
+    pub fn lose_everything(&mut self) {
+        self.stop();
+        let end = Instant::now() + LONG;
+        while Instant::now() < end {
+            if let Some(server) = spawn(self.port, &self.folder) {
+                self.server = server;
+                return;
+            }
+        }
+        panic!("redis-server does not start again on port {}", self.port);
+    }
+
+    fn stop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn spawn(port: u16, folder: &TempDir) -> Option<Child> {
+    let mut command = Command::new("redis-server");
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+    command.arg("--dir").arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut server = command.spawn().expect("redis-server is installed");
+    let end = Instant::now() + LONG;
+    while server.try_wait().unwrap().is_none() && Instant::now() < end {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            // Ours, and not one that another test put on this port first: then ours ends.
+            return server.try_wait().unwrap().is_none().then_some(server);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let _ = server.kill();
+    let _ = server.wait();
+    None
+}
