@@ -7,7 +7,7 @@ use coditect_proto::v1::orchestrator_client::OrchestratorClient;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
-use crate::failure::{Failure, UNREACHABLE};
+use crate::failure::Failure;
 use crate::run_file::RunFile;
 
 /// How long an answer may take.
@@ -25,12 +25,41 @@ pub(crate) fn orchestrator(endpoint: &str) -> Result<OrchestratorClient<Channel>
 }
 
 /// The dependency-resolver at `endpoint`.
-pub(crate) fn resolver(endpoint: &str) -> Result<DependencyResolverClient<Channel>, Failure> {
+fn resolver(endpoint: &str) -> Result<DependencyResolverClient<Channel>, Failure> {
     Ok(DependencyResolverClient::new(channel(endpoint)?))
 }
 
+/// Which running system is meant.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Target {
+    /// The orchestrator's gRPC endpoint [default: of the `coditect up` that runs in this project]
+    #[arg(long, value_name = "http://HOST:PORT", env = "CODITECT_ORCHESTRATOR")]
+    endpoint: Option<String>,
+    /// The dependency-resolver's gRPC endpoint [default: likewise]
+    #[arg(long, value_name = "http://HOST:PORT", env = "CODITECT_RESOLVER", hide = true)]
+    resolver: Option<String>,
+}
+
+impl Target {
+    /// The orchestrator that is meant.
+    pub(crate) fn orchestrator(&self) -> Result<OrchestratorClient<Channel>, Failure> {
+        match &self.endpoint {
+            Some(endpoint) => orchestrator(endpoint),
+            None => orchestrator(&here()?.orchestrator),
+        }
+    }
+
+    /// The dependency-resolver that is meant.
+    pub(crate) fn resolver(&self) -> Result<DependencyResolverClient<Channel>, Failure> {
+        match &self.resolver {
+            Some(endpoint) => resolver(endpoint),
+            None => resolver(&here()?.dependency_resolver),
+        }
+    }
+}
+
 /// The run file of the project we are in.
-pub(crate) fn run_file() -> Result<RunFile, Failure> {
+pub(crate) fn here() -> Result<RunFile, Failure> {
     let here = std::env::current_dir().map_err(|error| Failure::wrong(format!("no current folder: {error}")))?;
     RunFile::find(&here)?.ok_or_else(|| {
         Failure::unreachable("nothing of CODITECT runs in this project")
@@ -38,20 +67,12 @@ pub(crate) fn run_file() -> Result<RunFile, Failure> {
     })
 }
 
-/// The orchestrator that is meant: named, or of the project we are in.
-pub(crate) fn connect(endpoint: Option<&str>) -> Result<OrchestratorClient<Channel>, Failure> {
-    match endpoint {
-        Some(endpoint) => orchestrator(endpoint),
-        None => orchestrator(&run_file()?.orchestrator),
-    }
-}
-
 /// What a refused or failed call means for a person.
-pub(crate) fn failed(status: Status) -> Failure {
+#[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
+pub(crate) fn refused(status: Status) -> Failure {
     match status.code() {
         Code::Unavailable | Code::DeadlineExceeded | Code::Unknown => {
-            let failure = Failure { code: UNREACHABLE, message: "the system cannot be reached".to_owned(), help: None };
-            failure.help(format!("is `coditect up` still running? ({})", status.message()))
+            Failure::unreachable("the system cannot be reached").help(format!("is `coditect up` still running? ({})", status.message()))
         }
         Code::InvalidArgument => Failure::usage(status.message().to_owned()),
         _ => Failure::wrong(status.message().to_owned()),

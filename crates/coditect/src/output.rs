@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use comfy_table::{ContentArrangement, Table, TableStyle};
+use comfy_table::{ContentArrangement, Table, presets};
 use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ pub(crate) fn warn(text: impl Display) {
 /// A table without frames, as wide as the terminal at most.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(TableStyle::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
     if let Some(first) = table.column_mut(0) {
         first.set_padding((0, 1));
     }

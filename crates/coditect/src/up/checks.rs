@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use coditect_service::Config;
 
-use super::{Options, configuration};
+use super::{Args, configuration};
 use crate::failure::{Failure, at};
 use crate::git::{Repository, installing};
 use crate::output::warn;
@@ -25,49 +25,76 @@ pub(crate) struct Checked {
 }
 
 /// Checks everything; changes the current folder to the repository's top.
-pub(crate) fn check(options: &Options) -> Result<Checked, Failure> {
+pub(crate) fn check(options: &Args) -> Result<Checked, Failure> {
     let here = std::env::current_dir().map_err(|error| Failure::wrong(format!("no current folder: {error}")))?;
     let repository = Repository::find(&options.repo.clone().unwrap_or_else(|| here.clone()))?;
-    if repository.commit("HEAD")?.is_none() {
-        return Err(Failure::wrong(format!("the repository {} has no commit yet", repository.root.display()))
-            .help("make one: git add -A && git commit -m Start"));
-    }
     let mut options = options.clone();
     options.config = options.config.map(|file| here.join(file));
     std::env::set_current_dir(&repository.root).map_err(at("change to", &repository.root))?;
     let config = configuration(&options)?;
     let plans = plans(&options, &config, &repository, &here)?;
-    let target = &config.repository.target_branch;
-    if let Some(tree) = repository.checked_out(target)? {
-        return Err(Failure::wrong(format!(
-            "the target branch {target} is checked out in {}: landing on it would pull the files from under you",
-            tree.display()
-        ))
-        .help(format!(
-            "check out another branch there (git -C {} switch -), or set repository.target_branch to another one",
-            tree.display()
-        )));
-    }
-    let dirty = repository.uncommitted()?;
-    if dirty > 0 {
-        warn(format_args!(
-            "{dirty} uncommitted {} in {}: agents start from the last commit and do not see them; they stay untouched",
-            if dirty == 1 { "change" } else { "changes" },
-            repository.root.display()
-        ));
+    for (found, cure) in self::repository(&repository, &config.repository.target_branch)? {
+        warn(format_args!("{found}: {cure}"));
     }
     let http = http(&options, &config)?;
-    let redis_server = find_program("redis-server").ok_or_else(|| {
-        Failure::wrong("redis-server was not found; `up` runs a private one").help(installing("redis"))
-    })?;
+    let redis_server = redis_server()?;
+    service_binaries()?;
     let database_is_set = std::env::var_os("DATABASE_URL").is_some()
         || std::env::var_os("DATABASE_URL_FILE").is_some()
         || config.database != Config::default().database;
     Ok(Checked { repository, config, plans, http, redis_server, database_is_set })
 }
 
+/// Refuses a repository that cannot be worked in; answers what is odd about it, each with what to know.
+pub(crate) fn repository(repository: &Repository, target: &str) -> Result<Vec<(String, String)>, Failure> {
+    let root = repository.root.display();
+    if repository.commit("HEAD")?.is_none() {
+        return Err(Failure::wrong(format!("the repository {root} has no commit yet"))
+            .help("make one: git add -A && git commit -m Start"));
+    }
+    if let Some(tree) = repository.checked_out(target)? {
+        let tree = tree.display();
+        return Err(Failure::wrong(format!(
+            "the target branch {target} is checked out in {tree}: landing on it would pull the files from under you"
+        ))
+        .help(format!(
+            "check out another branch there (git -C {tree} switch -), or set repository.target_branch to another one"
+        )));
+    }
+    let dirty = repository.uncommitted()?;
+    if dirty == 0 {
+        return Ok(Vec::new());
+    }
+    let changes = if dirty == 1 { "change" } else { "changes" };
+    let cure = "agents start from the last commit and do not see them; they stay untouched";
+    Ok(vec![(format!("{dirty} uncommitted {changes} in {root}"), cure.to_owned())])
+}
+
+/// The redis-server that `up` runs.
+pub(crate) fn redis_server() -> Result<PathBuf, Failure> {
+    let found = std::env::var_os("PATH")
+        .and_then(|path| std::env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|path| path.is_file()));
+    found.ok_or_else(|| {
+        Failure::wrong("redis-server was not found; `coditect up` runs a private one")
+            .help(format!("install it: {}", installing("redis")))
+    })
+}
+
+/// The folder that the service binaries are in: that of this program.
+pub(crate) fn service_binaries() -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe().map_err(|error| Failure::wrong(format!("cannot find myself: {error}")))?;
+    for service in super::children::SERVICES {
+        let program = own.with_file_name(service);
+        if !program.is_file() {
+            return Err(Failure::wrong(format!("the program {} is missing", program.display()))
+                .help("install the six binaries of one version side by side: cargo build --workspace --bins"));
+        }
+    }
+    Ok(own.parent().map(Path::to_path_buf).unwrap_or_default())
+}
+
 /// The plans, within the repository, each readable; what is odd about them is said, and holds only what it concerns.
-fn plans(options: &Options, config: &Config, repository: &Repository, here: &Path) -> Result<Vec<String>, Failure> {
+fn plans(options: &Args, config: &Config, repository: &Repository, here: &Path) -> Result<Vec<String>, Failure> {
     let named: Vec<PathBuf> = if options.plans.is_empty() {
         config.plan.paths.iter().map(|path| repository.root.join(path)).collect()
     } else {
@@ -106,7 +133,7 @@ fn plans(options: &Options, config: &Config, repository: &Repository, here: &Pat
     Ok(within.iter().map(|path| path.display().to_string()).collect())
 }
 
-fn http(options: &Options, config: &Config) -> Result<SocketAddr, Failure> {
+fn http(options: &Args, config: &Config) -> Result<SocketAddr, Failure> {
     let address = match &options.http {
         None => config.listen.http,
         Some(text) => text.parse().map_err(|_| {
@@ -122,9 +149,4 @@ fn http(options: &Options, config: &Config) -> Result<SocketAddr, Failure> {
             .help("choose another address with --http 127.0.0.1:PORT (port 0: any free one) or set listen.http")
     })?;
     listener.local_addr().map_err(|error| Failure::wrong(format!("cannot listen on {address}: {error}")))
-}
-
-/// A program in `PATH`.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }

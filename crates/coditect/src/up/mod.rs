@@ -1,6 +1,6 @@
 //! `coditect up`: the whole system on one machine, as child processes that are restarted when they die.
 
-mod checks;
+pub(crate) mod checks;
 mod children;
 mod outcome;
 mod progress;
@@ -22,28 +22,39 @@ use crate::output::{self, say};
 use crate::run_file::{self, RunFile};
 use children::{Children, Spec};
 
-/// What `coditect up` was told.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
-    /// Plan files; those of the configuration where none is named.
+/// What `coditect up` is told.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = "Example: coditect up --plan PLAN.md --until-done")]
+pub(crate) struct Args {
+    /// A plan file; may be given several times [default: `plan.paths` of the configuration]
+    #[arg(long = "plan", value_name = "PATH")]
     pub(crate) plans: Vec<PathBuf>,
-    /// A folder in the repository; the current one where none is named.
+    /// A folder in the repository [default: the current one]
+    #[arg(long, value_name = "PATH")]
     pub(crate) repo: Option<PathBuf>,
-    /// The configuration file.
+    /// The configuration file [default: config/orchestrator-config.json, if it exists]
+    #[arg(long, value_name = "FILE", env = "CODITECT_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// Folders of agent definitions.
+    /// A folder of agent definitions; may be given several times
+    #[arg(long, value_name = "DIR")]
     pub(crate) agents: Vec<PathBuf>,
-    /// How attempts are run.
+    /// How attempts are run: `script` or `command`
+    #[arg(long, value_name = "NAME", value_parser = ["script", "command"])]
     pub(crate) runtime: Option<String>,
-    /// The command of tasks that carry no fenced `sh` block.
+    /// With the runtime `script`: the command of tasks that carry no fenced `sh` block
+    #[arg(long, value_name = "TEMPLATE")]
     pub(crate) script: Option<String>,
-    /// The database's URL.
+    /// The database [default: a SQLite file in .coditect]
+    #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
-    /// Whether to stop once nothing moves any more.
+    /// Stop once everything is completed (exit code 0) or nothing moves without a person (1)
+    #[arg(long)]
     pub(crate) until_done: bool,
-    /// Where the orchestrator answers HTTP.
+    /// Where the orchestrator answers HTTP [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
     pub(crate) http: Option<String>,
     /// Further settings, by environment variable.
+    #[arg(skip)]
     pub(crate) settings: Vec<(String, String)>,
 }
 
@@ -51,17 +62,16 @@ pub(crate) struct Options {
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 /// Runs the system to its end.
-pub(crate) fn run(options: &Options) -> Result<u8, Failure> {
+pub(crate) async fn run(options: Args) -> Result<u8, Failure> {
+    let options = &options;
     let checked = checks::check(options)?;
     let folder = checked.repository.root.join(run_file::FOLDER);
     fs::create_dir_all(&folder).map_err(at("make the folder", &folder))?;
     let ignore = folder.join(".gitignore");
     fs::write(&ignore, "*\n").map_err(at("write", &ignore))?;
     let _lock = lock(&folder)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::wrong(format!("cannot start: {error}")))?;
-    let ended = runtime.block_on(supervise(options, &checked, &folder));
+    let ended = supervise(options, &checked, &folder).await;
     RunFile::remove(&folder);
-    runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
 
@@ -90,7 +100,7 @@ fn lock(folder: &Path) -> Result<File, Failure> {
     Ok(file)
 }
 
-async fn supervise(options: &Options, checked: &checks::Checked, folder: &Path) -> Result<u8, Failure> {
+async fn supervise(options: &Args, checked: &checks::Checked, folder: &Path) -> Result<u8, Failure> {
     let config = &checked.config;
     let root = &checked.repository.root;
     let database = match &options.database {
@@ -182,7 +192,7 @@ struct Last {
 
 /// Watches until everything is done, nothing moves without a person, or a signal comes.
 async fn watch(
-    options: &Options,
+    options: &Args,
     children: &mut Children,
     run_file: &mut RunFile,
     folder: &Path,
@@ -191,7 +201,7 @@ async fn watch(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut orchestrator = client::orchestrator(&run_file.orchestrator)?;
-    let mut progress = progress::Progress::new(children.printer());
+    let progress = progress::Progress::new(children.printer());
     let mut last = Last { code: OK, status: None };
     let mut stuck = 0;
     loop {
@@ -272,6 +282,6 @@ fn free_ports(count: usize) -> Result<Vec<u16>, Failure> {
 }
 
 /// The configuration that `up` works with.
-fn configuration(options: &Options) -> Result<Config, Failure> {
+fn configuration(options: &Args) -> Result<Config, Failure> {
     Ok(Config::load(options.config.as_deref())?)
 }
