@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use coditect_store::testing::Postgres;
+use coditect_store::testing::Database;
 use coditect_tests::{Project, plan};
 
 const WRITE: &str = r#"mkdir -p done && echo "$CODITECT_TASK_TITLE" > "done/$CODITECT_TASK_KEY.txt""#;
@@ -72,6 +72,8 @@ fn the_demo_ends_well() {
     assert!(output.status.success(), "{said}");
 }
 
+/// A database of this test's own on a real server.
 fn postgres() -> Option<String> {
-    Postgres::database_url()
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(Database::postgres()).map(|database| database.url)
 }

@@ -51,7 +51,7 @@ impl Failure {
     pub(crate) fn print(&self) {
         let mut stderr = anstream::stderr();
         let _ = writeln!(stderr, "{} {}", "error:".red().bold(), self.message);
-        for help in &self.help {
+        if let Some(help) = &self.help {
             let _ = writeln!(stderr, "  {} {help}", "help:".cyan());
         }
     }

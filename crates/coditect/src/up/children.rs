@@ -250,6 +250,8 @@ impl Keeper {
 
     /// Waits for the child's end, passing on what is asked.
     async fn wait(&mut self, child: &mut Child) -> Option<i32> {
+        // Taken out, because waiting for a child closes its input, and a child whose input ends stops.
+        let mut input = child.stdin.take();
         let mut asked = Order::Run;
         loop {
             let order = *self.orders.borrow_and_update();
@@ -260,7 +262,7 @@ impl Keeper {
                     Order::Drain => terminate(child),
                     Order::Kill => {
                         // Its input ends, so that what it guards ends too.
-                        drop(child.stdin.take());
+                        drop(input.take());
                         let _ = tokio::time::timeout(Duration::from_secs(2), child.wait()).await;
                         let _ = child.start_kill();
                     }
