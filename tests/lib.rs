@@ -126,7 +126,12 @@ impl Project {
         assert_eq!(place.keys().copied().collect::<HashSet<_>>(), planned);
         for task in &plan.tasks {
             for dependency in &task.dependencies {
-                assert!(place[dependency.key.as_str()] < place[task.key.as_str()], "{} before {}", task.key, dependency.key);
+                assert!(
+                    place[dependency.key.as_str()] < place[task.key.as_str()],
+                    "{} before {}",
+                    task.key,
+                    dependency.key
+                );
             }
         }
         let after = fs::read_to_string(self.plan()).unwrap();
@@ -154,7 +159,8 @@ impl Up<'_> {
         let file = self.project.path().join(".coditect/run.json");
         let mut found = None;
         wait_until(&format!("{name} runs"), || {
-            let run = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+            let run =
+                fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
             found = run.and_then(|run| run["processes"][name].as_i64());
             found.is_some()
         });
@@ -218,7 +224,7 @@ pub fn plan(count: usize, script: &str) -> String {
         }
         let depends = match (epic, number) {
             (1, 1) => "None".to_owned(),
-            (_, 1) => format!("Task {}.{}", epic - 1, per / 2),
+            (_, 1) => format!("Task {}.{}", epic - 1, (per / 2).max(1)),
             (_, 2 | 3) => format!("Task {epic}.1"),
             (_, 4) => format!("Task {epic}.2, Task {epic}.3"),
             _ => format!("Task {epic}.{}", number - 1),

@@ -80,7 +80,8 @@ fn a_second_up_in_one_project_is_refused() {
 fn nothing_outlives_a_killed_up() {
     let project = Project::new(&plan(4, "sleep 30"));
     let mut first = project.up(&[]);
-    let names = ["orchestrator", "sync-daemon", "dependency-resolver", "task-dispatcher", "agent-executor", "redis-server"];
+    let names =
+        ["orchestrator", "sync-daemon", "dependency-resolver", "task-dispatcher", "agent-executor", "redis-server"];
     let pids = names.map(|name| first.pid(name));
     first.child.kill().unwrap();
     wait_until("all of it is gone", || {

@@ -72,7 +72,8 @@ pub(crate) fn here() -> Result<RunFile, Failure> {
 pub(crate) fn refused(status: Status) -> Failure {
     match status.code() {
         Code::Unavailable | Code::DeadlineExceeded | Code::Unknown => {
-            Failure::unreachable("the system cannot be reached").help(format!("is `coditect up` still running? ({})", status.message()))
+            Failure::unreachable("the system cannot be reached")
+                .help(format!("is `coditect up` still running? ({})", status.message()))
         }
         Code::InvalidArgument => Failure::usage(status.message().to_owned()),
         _ => Failure::wrong(status.message().to_owned()),

@@ -105,9 +105,4 @@ impl Repository {
         let answer = self.ask(&["log", &format, range, "--"])?;
         Ok(answer.text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
     }
-
-    /// How many commits `range` has.
-    pub(crate) fn count(&self, range: &str) -> Result<usize, Failure> {
-        Ok(self.ask(&["rev-list", "--count", range, "--"])?.text.parse().unwrap_or(0))
-    }
 }

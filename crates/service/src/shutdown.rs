@@ -59,8 +59,8 @@ impl Shutdown {
     fn cut_at_end_of(&self, mut input: impl io::Read) {
         // What the supervisor writes means nothing; an error is an end too.
         let _ = io::copy(&mut input, &mut io::sink());
-        warn!("the supervisor is gone; stopping at once");
         self.cut();
+        warn!("the supervisor is gone; stopping at once");
     }
 
     async fn follow(self, mut terminate: Signal, mut interrupt: Signal, supervised: bool) {

@@ -40,6 +40,8 @@ pub fn init(service: ServiceName, log: &LogConfig) -> Result<(), TelemetryError>
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(filter.as_deref().unwrap_or("info"))?)
         .with_writer(io::stderr)
+        // Said on standard error, it would end in a panic where that is what cannot be written to.
+        .log_internal_errors(false)
         .with_ansi(*format == LogFormat::Text && colours());
     match format {
         LogFormat::Text => {

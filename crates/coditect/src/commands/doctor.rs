@@ -87,9 +87,8 @@ pub(crate) async fn run(args: Args) -> Result<u8, Failure> {
     match Config::load(config.as_deref()) {
         Ok(config) => {
             findings.push(Finding::ok("configuration", "fine"));
-            match &repository {
-                Ok(repository) => findings.extend(state(repository, &config)),
-                Err(_) => {}
+            if let Ok(repository) = &repository {
+                findings.extend(state(repository, &config));
             }
             findings.extend(plans(root.as_deref(), &config));
             findings.push(database(&config).await);
@@ -199,6 +198,7 @@ fn disk(folder: &Path) -> Finding {
     let Ok(stat) = nix::sys::statvfs::statvfs(folder) else {
         return Finding::warning("disk", "free space unknown", "look with df");
     };
+    #[allow(clippy::useless_conversion, reason = "narrower on macOS")]
     let free = u64::from(stat.blocks_available()).saturating_mul(stat.fragment_size());
     let found = format!("{:.1} GiB free", free as f64 / (1u64 << 30) as f64);
     if free < DISK_NEEDED {

@@ -36,8 +36,11 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let files = [(args.folder.join(DEFAULT_FILE), EXAMPLE_CONFIG), (args.folder.join("PLAN.md"), EXAMPLE_PLAN)];
     for (file, _) in &files {
         if fs::symlink_metadata(file).is_ok() {
-            return Err(Failure::wrong(format!("{} exists, and is not overwritten; nothing was written", file.display()))
-                .help("move it away, or keep it and go on with `coditect up`"));
+            return Err(Failure::wrong(format!(
+                "{} exists, and is not overwritten; nothing was written",
+                file.display()
+            ))
+            .help("move it away, or keep it and go on with `coditect up`"));
         }
     }
     for (file, text) in &files {

@@ -50,8 +50,10 @@ pub(crate) async fn open(url: &SecretUrl) -> Result<Store, Failure> {
     Store::open(url.expose(), Durability::Full).await.map_err(|error| match error {
         StoreError::Url(_) => Failure::usage(format!("{url} is no database URL"))
             .help("name one like sqlite://FILE or postgres://USER@HOST/NAME with --database URL or DATABASE_URL"),
-        error => Failure::unreachable(format!("the database {url} cannot be reached: {:#}", anyhow::Error::from(error)))
-            .help("start it, or name another one with --database URL or DATABASE_URL"),
+        error => {
+            Failure::unreachable(format!("the database {url} cannot be reached: {:#}", anyhow::Error::from(error)))
+                .help("start it, or name another one with --database URL or DATABASE_URL")
+        }
     })
 }
 

@@ -39,11 +39,8 @@ pub(crate) struct ResumeArgs {
 pub(crate) async fn pause(args: PauseArgs) -> Result<u8, Failure> {
     let PauseArgs { target, account, agent, json } = args;
     let mut orchestrator = target.orchestrator()?;
-    let request = v1::PauseRequest {
-        agent: agent.unwrap_or_default(),
-        account: account.unwrap_or_default(),
-        actor: actor(),
-    };
+    let request =
+        v1::PauseRequest { agent: agent.unwrap_or_default(), account: account.unwrap_or_default(), actor: actor() };
     let paused = orchestrator.pause(request).await.map_err(refused)?.into_inner().paused;
     show(&paused, json)
 }

@@ -105,10 +105,13 @@ pub(crate) fn show(finding: &Finding) -> Result<(), Failure> {
 
 fn set(path: &Path, task: &str, status: MarkerStatus) -> Result<u8, Failure> {
     let text = plans::text(path)?;
-    let edit = set_status(&text, task, status)
-        .map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))?;
+    let edit =
+        set_status(&text, task, status).map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))?;
     if edit.is_identity() {
-        output::say(format_args!("{}: nothing to change: `{task}` says {status}, or has no place to say it", path.display()));
+        output::say(format_args!(
+            "{}: nothing to change: `{task}` says {status}, or has no place to say it",
+            path.display()
+        ));
         return Ok(OK);
     }
     replace(path, &edit.text).map_err(at("write", path))?;

@@ -37,7 +37,8 @@ pub(crate) async fn run(args: Args) -> Result<u8, Failure> {
         output::json(&json!({ "streams": streams.iter().map(view).collect::<Vec<_>>() }))?;
         return Ok(OK);
     }
-    let mut table = output::table(["stream", "depth", "oldest", "group", "lag", "pending", "oldest pending", "consumers"]);
+    let mut table =
+        output::table(["stream", "depth", "oldest", "group", "lag", "pending", "oldest pending", "consumers"]);
     for StreamInfo { name, length, groups, oldest } in &streams {
         let (length, oldest) = (length.to_string(), age(*oldest));
         if groups.is_empty() {

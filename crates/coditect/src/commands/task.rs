@@ -93,7 +93,14 @@ async fn list(states: &[TaskState], target: &Target, json: bool) -> Result<u8, F
     for task in &tasks {
         let state = words(&task.state).style_of(&task.state);
         let agent = task.agent.clone().unwrap_or_else(|| "-".to_owned());
-        table.add_row([task.id.clone(), state, task.priority.clone(), agent, output::short(&task.title, 50), reason(task)]);
+        table.add_row([
+            task.id.clone(),
+            state,
+            task.priority.clone(),
+            agent,
+            output::short(&task.title, 50),
+            reason(task),
+        ]);
     }
     output::line(table.trim_fmt())?;
     Ok(OK)
@@ -206,8 +213,7 @@ pub(crate) fn sentences(why: &v1::WhyResponse) -> Vec<String> {
 
 async fn intervene(wish: Wish, action: &str) -> Result<u8, Failure> {
     let Wish { one, reason } = wish;
-    let request =
-        v1::InterveneRequest { task: one.task.clone(), action: action.to_owned(), actor: actor(), reason };
+    let request = v1::InterveneRequest { task: one.task.clone(), action: action.to_owned(), actor: actor(), reason };
     let task = one.target.orchestrator()?.intervene(request).await.map_err(refused)?.into_inner();
     if one.json {
         output::json(&views::task(&task))?;

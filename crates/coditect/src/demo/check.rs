@@ -15,7 +15,8 @@ pub(crate) fn check(repository: &Repository, original: &str) -> Result<bool, Fai
     let plan = coditect_plan::parse(NAME, original);
     let wanted: BTreeSet<&str> = plan.tasks.iter().map(|task| task.key.as_str()).collect();
     let landed = repository.landed("main..coditect/integration")?;
-    let keys: Vec<&str> = landed.iter().map(|task| task.split_once('/').map_or(task.as_str(), |(_, key)| key)).collect();
+    let keys: Vec<&str> =
+        landed.iter().map(|task| task.split_once('/').map_or(task.as_str(), |(_, key)| key)).collect();
     let once: BTreeSet<&str> = keys.iter().copied().collect();
 
     let path = repository.root.join(NAME);
@@ -35,7 +36,10 @@ pub(crate) fn check(repository: &Repository, original: &str) -> Result<bool, Fai
             keys.len() == once.len() && once == wanted,
             format!("{} landed commits, one for each task, by trailer", keys.len()),
         ),
-        (repository.commit("HEAD")? == repository.commit("main")?, "the checkout still on main, its commits untouched".to_owned()),
+        (
+            repository.commit("HEAD")? == repository.commit("main")?,
+            "the checkout still on main, its commits untouched".to_owned(),
+        ),
     ];
     for (holds, point) in &points {
         line(format_args!("{} {point}", if *holds { "✓" } else { "✗" }))?;

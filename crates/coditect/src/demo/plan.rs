@@ -7,8 +7,14 @@ pub(crate) const NAME: &str = "PLAN.md";
 
 const EPICS: [&str; 4] = ["Foundations", "Walls", "Roof", "Rooms"];
 const AGENTS: [&str; 4] = ["surveyor", "mason", "carpenter", "decorator"];
-const WORK: [&str; 6] =
-    ["Mark out the place", "Cut the left part", "Cut the right part", "Join the parts", "Smooth the joints", "Clear up"];
+const WORK: [&str; 6] = [
+    "Mark out the place",
+    "Cut the left part",
+    "Cut the right part",
+    "Join the parts",
+    "Smooth the joints",
+    "Clear up",
+];
 
 /// A plan of `count` tasks.
 pub(crate) fn text(count: usize) -> String {
@@ -48,7 +54,11 @@ fn task(text: &mut String, epic: usize, number: usize, per: usize) {
             format!("test -s {file}"),
         ),
         // Claims to be done, and is not, the first time: the proof finds it out.
-        (2, 3) => ("", "\"$([ \"$CODITECT_ATTEMPT\" -gt 1 ] && echo straight || echo crooked)\"", format!("grep -q straight {file}")),
+        (2, 3) => (
+            "",
+            "\"$([ \"$CODITECT_ATTEMPT\" -gt 1 ] && echo straight || echo crooked)\"",
+            format!("grep -q straight {file}"),
+        ),
         _ => ("", "\"$CODITECT_TASK_TITLE\"", format!("test -s {file}")),
     };
     let _ = write!(

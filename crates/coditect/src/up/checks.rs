@@ -72,8 +72,9 @@ pub(crate) fn repository(repository: &Repository, target: &str) -> Result<Vec<(S
 
 /// The redis-server that `up` runs.
 pub(crate) fn redis_server() -> Result<PathBuf, Failure> {
-    let found = std::env::var_os("PATH")
-        .and_then(|path| std::env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|path| path.is_file()));
+    let found = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|path| path.is_file())
+    });
     found.ok_or_else(|| {
         Failure::wrong("redis-server was not found; `coditect up` runs a private one")
             .help(format!("install it: {}", installing("redis")))
@@ -137,7 +138,8 @@ fn http(options: &Args, config: &Config) -> Result<SocketAddr, Failure> {
     let address = match &options.http {
         None => config.listen.http,
         Some(text) => text.parse().map_err(|_| {
-            Failure::usage(format!("--http: `{text}` is no address")).help("give an IP address and a port: 127.0.0.1:8081")
+            Failure::usage(format!("--http: `{text}` is no address"))
+                .help("give an IP address and a port: 127.0.0.1:8081")
         })?,
     };
     let listener = TcpListener::bind(address).map_err(|error| {

@@ -202,7 +202,10 @@ impl Keeper {
                     return;
                 }
             };
-            let printed = child.stderr.take().map(|stderr| tokio::spawn(print(self.printer.clone(), self.spec.name, self.color, stderr)));
+            let printed = child
+                .stderr
+                .take()
+                .map(|stderr| tokio::spawn(print(self.printer.clone(), self.spec.name, self.color, stderr)));
             let code = self.wait(&mut child).await;
             if let Some(printed) = printed {
                 let _ = printed.await;

@@ -78,20 +78,17 @@ pub(crate) async fn run(options: Args) -> Result<u8, Failure> {
 /// Holds the project: a second `up` in it is refused.
 fn lock(folder: &Path) -> Result<File, Failure> {
     let path = folder.join("up.lock");
-    let mut file = File::options()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path)
-        .map_err(at("open", &path))?;
+    let mut file =
+        File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(at("open", &path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();
             let _ = file.read_to_string(&mut pid);
             return Err(Failure::wrong(format!("`coditect up` runs in this project already (process {})", pid.trim()))
-                .help("watch it with `coditect status --watch`, or stop it with Ctrl-C or `kill` before starting another"));
+                .help(
+                    "watch it with `coditect status --watch`, or stop it with Ctrl-C or `kill` before starting another",
+                ));
         }
         Err(TryLockError::Error(error)) => return Err(at("lock", &path)(error)),
     }
