@@ -1,5 +1,7 @@
 //! The state machine against its documentation and its invariants.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 
