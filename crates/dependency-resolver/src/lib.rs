@@ -12,19 +12,14 @@ pub mod resolver;
 pub mod work;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use coditect_queue::{ConsumerOptions, Queue, Stream};
-use coditect_service::Service;
-use coditect_store::{Durability, Store, StoreError};
+use coditect_service::{Service, database};
+use coditect_store::Durability;
 use tokio::sync::Mutex;
-use tracing::{info, warn};
 
 use crate::resolver::Resolver;
 use crate::work::{BATCH, Work};
-
-/// How long to wait between two tries to open the database.
-const REOPEN: Duration = Duration::from_secs(1);
 
 /// The name of the group and, as there is one resolver, of its consumer.
 const GROUP: &str = "dependency-resolver";
@@ -39,7 +34,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     }
     let config = &service.config;
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
-    let Some(store) = open(&service).await else { return Ok(()) };
+    let Some(store) = database::open(&service, Durability::Normal).await else { return Ok(()) };
     let drain = &service.shutdown.drain;
     let options = || ConsumerOptions { batch: BATCH, prefetch: BATCH, ..ConsumerOptions::new(GROUP, GROUP) };
     let plans = queue.consume(Stream::Plan, options(), drain.clone());
@@ -51,38 +46,4 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         Ok(())
     })?;
     Ok(())
-}
-
-/// The database, once it is there and has the right schema; nothing if the service drains before.
-async fn open(service: &Service) -> Option<Store> {
-    let url = &service.config.database.url;
-    let mut failures: u64 = 0;
-    while !service.shutdown.drain.is_cancelled() {
-        match try_open(url.expose()).await {
-            Ok(store) => {
-                info!(database = %url, "the database is open");
-                service.readiness.pass("database");
-                return Some(store);
-            }
-            Err(error) => {
-                let cause = format!("{:#}", anyhow::Error::new(error));
-                if failures == 0 {
-                    warn!(database = %url, cause, "cannot use the database; trying until it is there");
-                }
-                failures += 1;
-                service.readiness.fail("database", "cannot be used yet");
-            }
-        }
-        tokio::select! {
-            () = service.shutdown.drain.cancelled() => {}
-            () = tokio::time::sleep(REOPEN) => {}
-        }
-    }
-    None
-}
-
-async fn try_open(url: &str) -> Result<Store, StoreError> {
-    let store = Store::open(url, Durability::Normal).await?;
-    store.check_schema().await?;
-    Ok(store)
 }

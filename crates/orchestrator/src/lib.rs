@@ -18,7 +18,7 @@ use coditect_core::{Clock, RetryPolicy};
 use coditect_proto::v1::orchestrator_server::{OrchestratorServer, SERVICE_NAME};
 use coditect_queue::Queue;
 use coditect_service::grpc::Api;
-use coditect_service::{Config, Service, SystemClock, ticker};
+use coditect_service::{Config, Service, SystemClock, database, ticker};
 use coditect_store::{Durability, Store};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
@@ -43,9 +43,7 @@ pub struct Orchestrator {
 /// What keeps it from starting: the configuration, the database, an address in use.
 pub async fn run(service: Service) -> anyhow::Result<()> {
     let config = Arc::clone(&service.config);
-    let store = Store::open(config.database.url.expose(), Durability::Full).await?;
-    store.check_schema().await?;
-    service.readiness.pass("database");
+    let Some(store) = database::open(&service, Durability::Full).await else { return Ok(()) };
     let clock = SystemClock;
     let orchestrator = Orchestrator {
         store,

@@ -19,6 +19,7 @@ pub mod announce;
 pub mod boot;
 pub mod clock;
 pub mod config;
+pub mod database;
 pub mod grpc;
 pub mod ids;
 pub mod listen;

@@ -18,20 +18,16 @@ mod tracked;
 pub mod watch;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use coditect_queue::{ConsumerOptions, Queue, Stream, message::Event};
-use coditect_service::{Config, Service};
-use coditect_store::{Durability, Store, StoreError};
+use coditect_service::{Config, Service, database};
+use coditect_store::Durability;
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::daemon::Daemon;
 use crate::sync::PlanSync;
-
-/// How long to wait between two tries to open the database.
-const REOPEN: Duration = Duration::from_secs(1);
 
 /// How many requests may wait for the loop.
 const ASKS: usize = 16;
@@ -47,7 +43,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let config = &service.config;
     let documents = document::configured(&working_tree(config)?, &config.plan.paths)?;
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
-    let Some(store) = open(&service).await else { return Ok(()) };
+    let Some(store) = database::open(&service, Durability::Normal).await else { return Ok(()) };
     for left in store.documents().await?.iter().filter(|row| documents.iter().all(|d| d.id != row.id)) {
         warn!(path = left.path, "was synced before and is in `plan.paths` no more; its tasks stay as they are");
     }
@@ -77,38 +73,4 @@ fn working_tree(config: &Config) -> anyhow::Result<PathBuf> {
         );
     }
     Ok(root)
-}
-
-/// The database, once it is there and has the right schema; nothing if the service drains before.
-async fn open(service: &Service) -> Option<Store> {
-    let url = &service.config.database.url;
-    let mut failures: u64 = 0;
-    while !service.shutdown.drain.is_cancelled() {
-        match try_open(url.expose()).await {
-            Ok(store) => {
-                info!(database = %url, "the database is open");
-                service.readiness.pass("database");
-                return Some(store);
-            }
-            Err(error) => {
-                let cause = format!("{:#}", anyhow::Error::new(error));
-                if failures == 0 {
-                    warn!(database = %url, cause, "cannot use the database; trying until it is there");
-                }
-                failures += 1;
-                service.readiness.fail("database", "cannot be used yet");
-            }
-        }
-        tokio::select! {
-            () = service.shutdown.drain.cancelled() => {}
-            () = tokio::time::sleep(REOPEN) => {}
-        }
-    }
-    None
-}
-
-async fn try_open(url: &str) -> Result<Store, StoreError> {
-    let store = Store::open(url, Durability::Normal).await?;
-    store.check_schema().await?;
-    Ok(store)
 }

@@ -16,16 +16,12 @@ use std::time::Duration;
 
 use coditect_queue::message::{Event, Ready};
 use coditect_queue::{ConsumerOptions, Queue, Stream};
-use coditect_service::{Readiness, Service, ticker};
-use coditect_store::{Durability, Store, StoreError};
+use coditect_service::{Readiness, Service, database, ticker};
+use coditect_store::Durability;
 use tokio::sync::Mutex;
-use tracing::{info, warn};
 
 use crate::dispatch::Dispatcher;
 use crate::wake::{Wake, frees_a_slot};
-
-/// How long to wait between two tries to open the database.
-const REOPEN: Duration = Duration::from_secs(1);
 
 /// How many entries are read at once.
 const BATCH: usize = 256;
@@ -43,7 +39,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     }
     let config = &service.config;
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
-    let Some(store) = open(&service).await else { return Ok(()) };
+    let Some(store) = database::open(&service, Durability::Normal).await else { return Ok(()) };
     let drain = &service.shutdown.drain;
     let options = || ConsumerOptions { batch: BATCH, prefetch: BATCH, ..ConsumerOptions::new(GROUP, GROUP) };
     let ready = queue.consume::<Ready>(Stream::Ready, options(), drain.clone());
@@ -87,37 +83,4 @@ async fn watch_redis(queue: &Queue, readiness: &Readiness, every: Duration, serv
             () = tokio::time::sleep(every) => {}
         }
     }
-}
-
-/// The database, once it is there and has the right schema; nothing if the service drains before.
-async fn open(service: &Service) -> Option<Store> {
-    let url = &service.config.database.url;
-    let mut failures: u64 = 0;
-    while !service.shutdown.drain.is_cancelled() {
-        match try_open(url.expose()).await {
-            Ok(store) => {
-                info!(database = %url, "the database is open");
-                return Some(store);
-            }
-            Err(error) => {
-                let cause = format!("{:#}", anyhow::Error::new(error));
-                if failures == 0 {
-                    warn!(database = %url, cause, "cannot use the database; trying until it is there");
-                }
-                failures += 1;
-                service.readiness.fail("database", "cannot be used yet");
-            }
-        }
-        tokio::select! {
-            () = service.shutdown.drain.cancelled() => {}
-            () = tokio::time::sleep(REOPEN) => {}
-        }
-    }
-    None
-}
-
-async fn try_open(url: &str) -> Result<Store, StoreError> {
-    let store = Store::open(url, Durability::Normal).await?;
-    store.check_schema().await?;
-    Ok(store)
 }
