@@ -1,42 +1,30 @@
-//! Reaching a running system.
+//! The way to a running system: where it is, and what its refusals mean to a person.
 
 use std::time::Duration;
 
 use coditect_proto::v1::dependency_resolver_client::DependencyResolverClient;
 use coditect_proto::v1::orchestrator_client::OrchestratorClient;
+use coditect_proto::v1::sync_daemon_client::SyncDaemonClient;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::failure::Failure;
 use crate::run_file::RunFile;
 
-/// How long an answer may take.
-const LIMIT: Duration = Duration::from_secs(10);
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
-fn channel(endpoint: &str) -> Result<Channel, Failure> {
-    let endpoint = Endpoint::from_shared(endpoint.to_owned())
-        .map_err(|_| Failure::usage(format!("`{endpoint}` is no endpoint")).help("expected http://HOST:PORT"))?;
-    Ok(endpoint.timeout(LIMIT).connect_timeout(Duration::from_secs(2)).connect_lazy())
-}
-
-/// The orchestrator at `endpoint`.
-pub(crate) fn orchestrator(endpoint: &str) -> Result<OrchestratorClient<Channel>, Failure> {
-    Ok(OrchestratorClient::new(channel(endpoint)?))
-}
-
-/// The dependency-resolver at `endpoint`.
-fn resolver(endpoint: &str) -> Result<DependencyResolverClient<Channel>, Failure> {
-    Ok(DependencyResolverClient::new(channel(endpoint)?))
-}
+/// A list of ten thousand tasks is a large message.
+const LARGEST_ANSWER: usize = 64 << 20;
 
 /// Which running system is meant.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Target {
-    /// The orchestrator's gRPC endpoint [default: of the `coditect up` that runs in this project]
-    #[arg(long, value_name = "http://HOST:PORT", env = "CODITECT_ORCHESTRATOR")]
+    /// The orchestrator's gRPC endpoint [default: that of the `coditect up` of this project]
+    #[arg(long, value_name = "URL", env = "CODITECT_ORCHESTRATOR")]
     endpoint: Option<String>,
     /// The dependency-resolver's gRPC endpoint [default: likewise]
-    #[arg(long, value_name = "http://HOST:PORT", env = "CODITECT_RESOLVER", hide = true)]
+    #[arg(long, value_name = "URL", env = "CODITECT_RESOLVER", hide = true)]
     resolver: Option<String>,
 }
 
@@ -58,24 +46,50 @@ impl Target {
     }
 }
 
-/// The run file of the project we are in.
+/// The run of the project the current folder is in.
 pub(crate) fn here() -> Result<RunFile, Failure> {
-    let here = std::env::current_dir().map_err(|error| Failure::wrong(format!("no current folder: {error}")))?;
-    RunFile::find(&here)?.ok_or_else(|| {
-        Failure::unreachable("nothing of CODITECT runs in this project")
-            .help("start it with `coditect up`, or name a running one with --endpoint http://HOST:PORT")
+    let folder = std::env::current_dir().map_err(|error| Failure::wrong(format!("no current folder: {error}")))?;
+    RunFile::find(&folder)?.ok_or_else(|| {
+        Failure::unreachable(format!("nothing runs for {}: no .coditect/run.json here or above", folder.display()))
+            .help("start it with `coditect up`, or name an orchestrator with --endpoint URL or CODITECT_ORCHESTRATOR")
     })
 }
 
-/// What a refused or failed call means for a person.
-#[expect(clippy::needless_pass_by_value, reason = "used as a function of map_err")]
+/// The orchestrator at an endpoint.
+pub(crate) fn orchestrator(endpoint: &str) -> Result<OrchestratorClient<Channel>, Failure> {
+    Ok(OrchestratorClient::new(channel(endpoint)?).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+/// The sync-daemon at an endpoint.
+pub(crate) fn sync_daemon(endpoint: &str) -> Result<SyncDaemonClient<Channel>, Failure> {
+    Ok(SyncDaemonClient::new(channel(endpoint)?))
+}
+
+/// The dependency-resolver at an endpoint.
+pub(crate) fn resolver(endpoint: &str) -> Result<DependencyResolverClient<Channel>, Failure> {
+    Ok(DependencyResolverClient::new(channel(endpoint)?))
+}
+
+/// Connects when first used, and again when the connection breaks.
+fn channel(endpoint: &str) -> Result<Channel, Failure> {
+    let url = if endpoint.contains("://") { endpoint.to_owned() } else { format!("http://{endpoint}") };
+    let endpoint = Endpoint::from_shared(url).map_err(|_| {
+        Failure::usage(format!("`{endpoint}` is no endpoint")).help("name one like http://127.0.0.1:7001")
+    })?;
+    Ok(endpoint.connect_timeout(CONNECT_WITHIN).timeout(ANSWER_WITHIN).connect_lazy())
+}
+
+/// What a refused request means to a person.
 pub(crate) fn refused(status: Status) -> Failure {
     match status.code() {
-        Code::Unavailable | Code::DeadlineExceeded | Code::Unknown => {
-            Failure::unreachable("the system cannot be reached")
-                .help(format!("is `coditect up` still running? ({})", status.message()))
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => {
+            let why = status.message();
+            let why = if why.is_empty() { "no answer" } else { why };
+            Failure::unreachable(format!("the system cannot be reached: {why}"))
+                .help("start it with `coditect up`, or name a running one with --endpoint URL or CODITECT_ORCHESTRATOR")
         }
-        Code::InvalidArgument => Failure::usage(status.message().to_owned()),
+        Code::Unimplemented => Failure::wrong("the running system does not know this request")
+            .help("bring it and this command line to the same version"),
         _ => Failure::wrong(status.message().to_owned()),
     }
 }

@@ -79,6 +79,11 @@ impl Repository {
         Ok(answer.ok.then_some(answer.text).filter(|text| !text.is_empty()))
     }
 
+    /// The branch that is checked out; empty where none is.
+    pub(crate) fn branch(&self) -> Result<String, Failure> {
+        Ok(self.ask(&["branch", "--show-current"])?.text)
+    }
+
     /// How many files differ from the last commit, untracked ones included.
     pub(crate) fn uncommitted(&self) -> Result<usize, Failure> {
         Ok(self.ask(&["status", "--porcelain"])?.text.lines().count())
@@ -104,5 +109,10 @@ impl Repository {
         let format = format!("--format=%(trailers:key={TASK_TRAILER},valueonly,separator=%x2C)");
         let answer = self.ask(&["log", &format, range, "--"])?;
         Ok(answer.text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// How many commits `range` has.
+    pub(crate) fn count(&self, range: &str) -> Result<usize, Failure> {
+        Ok(self.ask(&["rev-list", "--count", range, "--"])?.text.parse().unwrap_or(0))
     }
 }

@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
+/// A terminal narrower than this is not what a table is made for.
+const NARROW: u16 = 40;
+
 /// Writes text to standard output. A reader that has gone away, like `head`, is no failure.
 pub(crate) fn out(text: impl Display) -> Result<(), Failure> {
     written(write!(anstream::stdout(), "{text}").and_then(|()| anstream::stdout().flush()))
@@ -45,6 +48,10 @@ pub(crate) fn warn(text: impl Display) {
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    // Some terminals say they have no width at all.
+    if table.width().is_some_and(|width| width < NARROW) {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
     if let Some(first) = table.column_mut(0) {
         first.set_padding((0, 1));
     }
@@ -74,6 +81,11 @@ pub(crate) fn duration(ms: i64) -> String {
         60_000..3_600_000 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
+}
+
+/// `1 commit`, `2 commits`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The first `limit` characters of the first line of a text.

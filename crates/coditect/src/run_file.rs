@@ -64,7 +64,7 @@ impl RunFile {
     /// Writes the file so that a reader sees either the old or the new.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(self).map_err(|error| Failure::wrong(error.to_string()))?;
-        private(&folder.join(NAME), &text)
+        private(&folder.join(NAME), &format!("{text}\n"))
     }
 
     /// Removes the file.

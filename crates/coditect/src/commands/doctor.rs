@@ -194,11 +194,11 @@ async fn database(config: &Config) -> Finding {
     }
 }
 
+#[allow(clippy::useless_conversion, reason = "narrower on some systems")]
 fn disk(folder: &Path) -> Finding {
     let Ok(stat) = nix::sys::statvfs::statvfs(folder) else {
         return Finding::warning("disk", "free space unknown", "look with df");
     };
-    #[allow(clippy::useless_conversion, reason = "narrower on macOS")]
     let free = u64::from(stat.blocks_available()).saturating_mul(stat.fragment_size());
     let found = format!("{:.1} GiB free", free as f64 / (1u64 << 30) as f64);
     if free < DISK_NEEDED {

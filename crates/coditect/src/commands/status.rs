@@ -105,7 +105,10 @@ fn show(status: &v1::Status) -> Result<(), Failure> {
 
 /// Why a task is where it is, in a few words.
 pub(crate) fn reason(task: &v1::Task) -> String {
-    let said = task.reason.as_deref().map(|reason| output::short(reason, 80)).filter(|reason| !reason.is_empty());
+    let flat = task.reason.as_deref().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    // Reasons begin with the class of the failure, in which it would stand twice.
+    let class = task.failure.as_deref().map(|failure| format!("{failure}: ")).unwrap_or_default();
+    let said = Some(output::short(flat.strip_prefix(&class).unwrap_or(&flat), 100)).filter(|said| !said.is_empty());
     match (&task.failure, said) {
         (Some(failure), Some(said)) => format!("{}: {said}", failure.replace('_', " ")),
         (Some(failure), None) => failure.replace('_', " "),

@@ -1,5 +1,7 @@
 //! `coditect task`: looks at tasks, and says what is to become of them.
 
+use std::collections::HashSet;
+
 use clap::Subcommand;
 use coditect_core::TaskState;
 use coditect_proto::v1;
@@ -91,11 +93,10 @@ async fn list(states: &[TaskState], target: &Target, json: bool) -> Result<u8, F
     }
     let mut table = output::table(["task", "state", "priority", "agent", "title", "why"]);
     for task in &tasks {
-        let state = words(&task.state).style_of(&task.state);
         let agent = task.agent.clone().unwrap_or_else(|| "-".to_owned());
         table.add_row([
             task.id.clone(),
-            state,
+            task.state.clone(),
             task.priority.clone(),
             agent,
             output::short(&task.title, 50),
@@ -157,6 +158,7 @@ async fn why(one: One) -> Result<u8, Failure> {
     let task = detail.task.unwrap_or_default();
     let request = v1::WhyRequest { task: task.id.clone() };
     let why = one.target.resolver()?.why(request).await.map_err(refused)?.into_inner();
+    let stopped = stopped(&one.target).await?;
     if one.json {
         let mut json = views::why(&why);
         json["state"] = json!(task.state);
@@ -169,7 +171,7 @@ async fn why(one: One) -> Result<u8, Failure> {
     if task.reason.is_some() || task.failure.is_some() {
         output::line(format_args!("  because {}", reason(&task)))?;
     }
-    for sentence in sentences(&why) {
+    for sentence in sentences(&why, &stopped) {
         output::line(format_args!("  {sentence}"))?;
     }
     if matches!(task.state.as_str(), "needs_human" | "failed" | "cancelled" | "skipped") {
@@ -178,8 +180,17 @@ async fn why(one: One) -> Result<u8, Failure> {
     Ok(OK)
 }
 
-/// What the resolver says, in words.
-pub(crate) fn sentences(why: &v1::WhyResponse) -> Vec<String> {
+/// The tasks that only a person can move on.
+async fn stopped(target: &Target) -> Result<HashSet<String>, Failure> {
+    let states = [TaskState::NeedsHuman, TaskState::Failed].map(|state| state.to_string()).to_vec();
+    let request = v1::ListTasksRequest { states };
+    let tasks = target.orchestrator()?.list_tasks(request).await.map_err(refused)?.into_inner().tasks;
+    Ok(tasks.into_iter().map(|task| task.id).collect())
+}
+
+/// What the resolver says, in words. To it a task that is `stopped`, because only a person can move it on, is one that
+/// nothing is in the way of.
+pub(crate) fn sentences(why: &v1::WhyResponse, stopped: &HashSet<String>) -> Vec<String> {
     let mut said = Vec::new();
     if !why.cycle.is_empty() {
         said.push(format!("it is in a cycle, which only the plan can break: {}", why.cycle.join(" → ")));
@@ -197,6 +208,7 @@ pub(crate) fn sentences(why: &v1::WhyResponse) -> Vec<String> {
     }
     for root in &why.roots {
         let cause = match root.cause.as_str() {
+            "ready" if stopped.contains(&root.task) => "needs a person: coditect task retry or skip",
             "ready" => "is ready and has to be done first",
             "blocking" => "needs a person: coditect task retry or skip",
             "dangling" => "refers to a task that is not there; mend the plan",

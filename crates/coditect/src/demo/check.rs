@@ -1,48 +1,58 @@
-//! What the demo checks for itself, from the files and from git alone.
+//! What the demo counts for itself when the system is gone: in the plan file and in the repository.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fs;
 
-use coditect_plan::MarkerStatus;
+use owo_colors::OwoColorize;
 
-use super::plan::NAME;
+use super::plan::DemoPlan;
+use super::sandbox::PLAN;
 use crate::failure::{Failure, at};
 use crate::git::Repository;
-use crate::output::line;
+use crate::output;
 
-/// Compares what is there with what should be; says each point; whether all hold.
-pub(crate) fn check(repository: &Repository, original: &str) -> Result<bool, Failure> {
-    let plan = coditect_plan::parse(NAME, original);
-    let wanted: BTreeSet<&str> = plan.tasks.iter().map(|task| task.key.as_str()).collect();
-    let landed = repository.landed("main..coditect/integration")?;
-    let keys: Vec<&str> =
-        landed.iter().map(|task| task.split_once('/').map_or(task.as_str(), |(_, key)| key)).collect();
-    let once: BTreeSet<&str> = keys.iter().copied().collect();
+/// Where the work lands.
+pub(super) const TARGET: &str = "coditect/integration";
 
-    let path = repository.root.join(NAME);
-    let after = fs::read_to_string(&path).map_err(at("read", &path))?;
-    let parsed = coditect_plan::parse(NAME, &after);
-    let done = parsed.tasks.iter().filter(|task| task.status == MarkerStatus::Completed).count();
-    let ticks: Vec<_> = plan.tasks.iter().map(|task| (task.key.as_str(), MarkerStatus::Completed)).collect();
-    let expected = coditect_plan::set_statuses(original, &ticks).map_err(|error| Failure::wrong(error.to_string()))?;
+/// The branch that is checked out.
+pub(super) const BRANCH: &str = "main";
 
-    let points = [
-        (done == wanted.len(), format!("{done} of {} tasks completed, every step box ticked", wanted.len())),
+/// Counts, says what it found, and whether all of it is as it should be.
+pub(super) fn run(plan: &DemoPlan, repository: &Repository) -> Result<bool, Failure> {
+    let file = repository.root.join(PLAN);
+    let text = fs::read_to_string(&file).map_err(at("read", &file))?;
+    let tasks = plan.len();
+    let read = coditect_plan::parse(PLAN, &text);
+    let completed = read.tasks.iter().filter(|task| task.status == coditect_plan::MarkerStatus::Completed).count();
+    let branch = format!("refs/heads/{TARGET}");
+    let tip = repository.commit(&branch)?;
+    let range = format!("HEAD..{branch}");
+    let (landed, commits) = match tip {
+        Some(_) => (repository.landed(&range)?, repository.count(&range)?),
+        None => (Vec::new(), 0),
+    };
+    let different: HashSet<_> = landed.iter().collect();
+    let boxes = plan.boxes(&text);
+    let untouched = repository.branch()? == BRANCH && repository.count(BRANCH)? == 1;
+    let findings = [
+        (completed == tasks, format!("{completed} of {tasks} tasks completed in {PLAN}")),
+        (boxes.ticked == boxes.steps, format!("{} of {} step boxes ticked", boxes.ticked, boxes.steps)),
+        (boxes.others_untouched, format!("{} acceptance and legend boxes untouched", boxes.others)),
+        (text == plan.text(true), format!("{PLAN} otherwise byte for byte as it was")),
         (
-            after == expected.text,
-            "acceptance and legend boxes untouched, the plan otherwise identical byte for byte".to_owned(),
+            different.len() == tasks && commits == tasks && landed.len() == tasks,
+            format!(
+                "{} landed on {TARGET}, of {} by their trailers",
+                output::count(commits, "commit"),
+                output::count(different.len(), "different task")
+            ),
         ),
-        (
-            keys.len() == once.len() && once == wanted,
-            format!("{} landed commits, one for each task, by trailer", keys.len()),
-        ),
-        (
-            repository.commit("HEAD")? == repository.commit("main")?,
-            "the checkout still on main, its commits untouched".to_owned(),
-        ),
+        (untouched, format!("{BRANCH} still checked out, and as it was")),
     ];
-    for (holds, point) in &points {
-        line(format_args!("{} {point}", if *holds { "✓" } else { "✗" }))?;
+    output::line("")?;
+    for (fine, what) in &findings {
+        let mark = if *fine { "ok    ".green().to_string() } else { "WRONG ".red().to_string() };
+        output::line(format_args!("{mark} {what}"))?;
     }
-    Ok(points.iter().all(|(holds, _)| *holds))
+    Ok(findings.iter().all(|(fine, _)| *fine))
 }

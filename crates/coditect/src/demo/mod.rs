@@ -1,91 +1,74 @@
-//! `coditect demo`: a throw-away repository with a plan, run to its end by the same code as `coditect up`, then checked.
+//! `coditect demo`: a plan of its own in a repository of its own, run to its end and checked afterwards.
+//!
+//! The same code as `coditect up --until-done`, the `script` runtime, real services, real git. What it says in the
+//! end it has counted itself, in the file and in the repository.
 
 mod check;
 mod plan;
+mod sandbox;
 
-use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 
-use crate::failure::{Failure, OK, WRONG, at};
-use crate::git::{Repository, git};
-use crate::output::say;
-use crate::up;
+use coditect_service::config::variable;
+
+use crate::failure::{Failure, OK, WRONG};
+use crate::output;
+use crate::up::{self, Manner};
+use plan::DemoPlan;
+use sandbox::Sandbox;
+
+/// How many tasks there are at most.
+const MOST: u32 = 10_000;
+
+/// Where the dashboard is served unless something else is there.
+const HTTP: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
 
 /// The flags.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: coditect demo --tasks 24")]
+#[command(after_help = "Example: coditect demo --tasks 60 --keep /tmp/coditect-demo")]
 pub(crate) struct Args {
     /// How many tasks the plan has
-    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(8..=10_000))]
-    tasks: u16,
-    /// Make the repository in this folder and keep it
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST)))]
+    tasks: u32,
+    /// Make the repository in this folder, which must be empty or missing, and keep it
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }
 
-/// Makes the repository, runs the plan, checks the end.
+/// Runs it.
 pub(crate) async fn run(args: Args) -> Result<u8, Failure> {
-    let temporary = match &args.keep {
-        Some(_) => None,
-        None => Some(
-            tempfile::Builder::new()
-                .prefix("coditect-demo-")
-                .tempdir()
-                .map_err(|error| Failure::wrong(format!("cannot make a temporary folder: {error}")))?,
-        ),
-    };
-    let folder = match (&args.keep, &temporary) {
-        (Some(folder), _) => std::path::absolute(folder).map_err(at("find", folder))?,
-        (None, Some(temporary)) => temporary.path().to_path_buf(),
-        (None, None) => return Err(Failure::wrong("there is no folder for the demo")),
-    };
-    let text = plan::text(usize::from(args.tasks));
-    make(&folder, &text)?;
-    let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let options = up::Args {
-        plans: vec![folder.join(plan::NAME)],
-        repo: Some(folder.clone()),
+    let plan = DemoPlan::new(usize::try_from(args.tasks).unwrap_or(1));
+    let sandbox = Sandbox::new(&plan, args.keep)?;
+    output::say(format_args!("a plan of {} tasks in {}", args.tasks, sandbox.root().display()));
+    let database = sandbox.root().join(".coditect/coditect.db");
+    let up = up::Args {
+        plans: vec![sandbox.root().join(sandbox::PLAN)],
+        repo: Some(sandbox.root().to_path_buf()),
         runtime: Some("script".to_owned()),
+        database: Some(format!("sqlite://{}", database.display())),
         until_done: true,
-        http: Some(http()),
-        database: Some(format!("sqlite://{}", folder.join(".coditect/coditect.db").display())),
-        settings: vec![setting("CODITECT_PLAN__DEBOUNCE_MS", "200"), setting("CODITECT_RETRY__BASE_MS", "500")],
+        http: Some(http()?.to_string()),
         ..up::Args::default()
     };
-    let code = up::run(options).await?;
-    let fine = check::check(&Repository::find(&folder)?, &text)?;
-    if args.keep.is_some() {
-        say(format_args!("the repository is kept in {}: git log coditect/integration", folder.display()));
-    }
-    // The current folder is about to go.
+    let settings = [("plan.debounce_ms", "200"), ("retry.base_ms", "500"), ("repository.target_branch", check::TARGET)];
+    let overrides = settings.map(|(key, value)| (variable(key), value.to_owned())).to_vec();
+    let ended = up::start(up, Manner { overrides, tell: true }).await?;
+    let fine = check::run(&plan, &sandbox.repository()?)?;
+    // The folder we are in is about to go.
     let _ = std::env::set_current_dir(std::env::temp_dir());
-    Ok(if code == OK && fine { OK } else { WRONG })
+    if sandbox.kept() {
+        output::say(format_args!("kept in {}", sandbox.root().display()));
+    }
+    Ok(if ended == OK && fine { OK } else { WRONG })
 }
 
-fn make(folder: &Path, text: &str) -> Result<(), Failure> {
-    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Failure::usage(format!("{} is not empty", folder.display()))
-            .help("name a folder that is new or empty with --keep"));
+/// The usual address, or a free one.
+fn http() -> Result<SocketAddr, Failure> {
+    let usual = SocketAddr::from(HTTP);
+    if TcpListener::bind(usual).is_ok() {
+        return Ok(usual);
     }
-    fs::create_dir_all(folder).map_err(at("make the folder", folder))?;
-    fs::write(folder.join(plan::NAME), text).map_err(at("write", &folder.join(plan::NAME)))?;
-    let author = ["-c", "user.name=Demo", "-c", "user.email=demo@localhost", "-c", "commit.gpgsign=false"];
-    let commit = [&author[..], &["commit", "--quiet", "-m", "The plan"]].concat();
-    for arguments in [&["init", "--quiet", "-b", "main"][..], &["add", "."], &commit] {
-        let answer = git(folder, arguments)?;
-        if !answer.ok {
-            return Err(Failure::wrong(format!("git {}: {}", arguments.join(" "), answer.complaint)));
-        }
-    }
-    Ok(())
-}
-
-/// The usual address, or any free port where that is taken.
-fn http() -> String {
-    let usual = "127.0.0.1:8080";
-    match TcpListener::bind(usual) {
-        Ok(_) => usual.to_owned(),
-        Err(_) => "127.0.0.1:0".to_owned(),
-    }
+    let free = TcpListener::bind(SocketAddr::from((HTTP.0, 0))).and_then(|listener| listener.local_addr());
+    free.map_err(|error| Failure::wrong(format!("there is no free port for the dashboard: {error}")))
 }

@@ -1,154 +1,128 @@
-//! What has to be right before anything is started: each refusal says what, where, and the cure.
+//! Whether a run can be: looked at before anything is started, each with the cure.
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
-use coditect_service::Config;
+use coditect_plan::Severity;
 
-use super::{Args, configuration};
-use crate::failure::{Failure, at};
+use super::names;
+use super::settings::Settings;
+use crate::failure::Failure;
 use crate::git::{Repository, installing};
-use crate::output::warn;
 use crate::plans::Plans;
 
-/// What the checks found.
-#[derive(Debug)]
-pub(crate) struct Checked {
-    pub(crate) repository: Repository,
-    pub(crate) config: Config,
-    /// The plans, as paths within the repository.
-    pub(crate) plans: Vec<String>,
-    pub(crate) http: SocketAddr,
-    pub(crate) redis_server: PathBuf,
-    /// The database is set by the environment or the configuration file.
-    pub(crate) database_is_set: bool,
-}
+/// What is odd, and what to do about it.
+pub(crate) type Warning = (String, String);
 
-/// Checks everything; changes the current folder to the repository's top.
-pub(crate) fn check(options: &Args) -> Result<Checked, Failure> {
-    let here = std::env::current_dir().map_err(|error| Failure::wrong(format!("no current folder: {error}")))?;
-    let repository = Repository::find(&options.repo.clone().unwrap_or_else(|| here.clone()))?;
-    let mut options = options.clone();
-    options.config = options.config.map(|file| here.join(file));
-    std::env::set_current_dir(&repository.root).map_err(at("change to", &repository.root))?;
-    let config = configuration(&options)?;
-    let plans = plans(&options, &config, &repository, &here)?;
-    for (found, cure) in self::repository(&repository, &config.repository.target_branch)? {
-        warn(format_args!("{found}: {cure}"));
-    }
-    let http = http(&options, &config)?;
-    let redis_server = redis_server()?;
+/// How many errors of a plan are shown before the rest is counted.
+const SHOWN: usize = 10;
+
+/// Everything; the warnings if nothing is in the way.
+pub(super) fn all(settings: &Settings) -> Result<Vec<Warning>, Failure> {
+    let mut warnings = repository(&settings.repository, &settings.config.repository.target_branch)?;
+    warnings.extend(plans(settings)?);
+    http(settings)?;
+    redis_server()?;
     service_binaries()?;
-    let database_is_set = std::env::var_os("DATABASE_URL").is_some()
-        || std::env::var_os("DATABASE_URL_FILE").is_some()
-        || config.database != Config::default().database;
-    Ok(Checked { repository, config, plans, http, redis_server, database_is_set })
+    Ok(warnings)
 }
 
-/// Refuses a repository that cannot be worked in; answers what is odd about it, each with what to know.
-pub(crate) fn repository(repository: &Repository, target: &str) -> Result<Vec<(String, String)>, Failure> {
+/// The repository: a commit to begin from, and a target branch that nobody has checked out.
+pub(crate) fn repository(repository: &Repository, target: &str) -> Result<Vec<Warning>, Failure> {
     let root = repository.root.display();
     if repository.commit("HEAD")?.is_none() {
         return Err(Failure::wrong(format!("the repository {root} has no commit yet"))
             .help("make one: git add -A && git commit -m Start"));
     }
     if let Some(tree) = repository.checked_out(target)? {
-        let tree = tree.display();
         return Err(Failure::wrong(format!(
-            "the target branch {target} is checked out in {tree}: landing on it would pull the files from under you"
+            "the target branch {target} is checked out in {}; work lands on it, and a checkout is never changed",
+            tree.display()
         ))
-        .help(format!(
-            "check out another branch there (git -C {tree} switch -), or set repository.target_branch to another one"
-        )));
+        .help(
+            "switch to another branch there (git switch -), or choose another target with \
+             CODITECT_REPOSITORY__TARGET_BRANCH or `repository.target_branch`",
+        ));
     }
-    let dirty = repository.uncommitted()?;
-    if dirty == 0 {
-        return Ok(Vec::new());
-    }
-    let changes = if dirty == 1 { "change" } else { "changes" };
-    let cure = "agents start from the last commit and do not see them; they stay untouched";
-    Ok(vec![(format!("{dirty} uncommitted {changes} in {root}"), cure.to_owned())])
+    let changes = repository.uncommitted()?;
+    let warning = (
+        format!("{changes} uncommitted change(s) in {root}: agents work from the last commit and do not see them"),
+        "commit what the tasks need".to_owned(),
+    );
+    Ok(if changes == 0 { Vec::new() } else { vec![warning] })
 }
 
-/// The redis-server that `up` runs.
-pub(crate) fn redis_server() -> Result<PathBuf, Failure> {
-    let found = std::env::var_os("PATH").and_then(|path| {
-        std::env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|path| path.is_file())
-    });
-    found.ok_or_else(|| {
-        Failure::wrong("redis-server was not found; `coditect up` runs a private one")
-            .help(format!("install it: {}", installing("redis")))
+fn plans(settings: &Settings) -> Result<Vec<Warning>, Failure> {
+    let paths: Vec<PathBuf> = settings.plans.iter().map(PathBuf::from).collect();
+    let plans = Plans::read(&paths)?;
+    let mut warnings = Vec::new();
+    if plans.summary().tasks == 0 {
+        warnings.push((
+            format!("there are no tasks in {}", settings.plans.join(", ")),
+            "`coditect init` shows the format in an example".to_owned(),
+        ));
+    }
+    let errors: Vec<_> = plans.findings().into_iter().filter(|f| f.severity == Severity::Error).collect();
+    for finding in errors.iter().take(SHOWN) {
+        let place = format!("{}:{}:{}", finding.path, finding.line, finding.column);
+        let held = "what depends on it waits, the rest runs";
+        warnings.push((format!("{place}: [{}] {}; {held}", finding.code, finding.message), finding.help.clone()));
+    }
+    if errors.len() > SHOWN {
+        let more = errors.len() - SHOWN;
+        warnings.push((format!("{more} more errors in the plan"), "see `coditect plan check`".to_owned()));
+    }
+    Ok(warnings)
+}
+
+fn http(settings: &Settings) -> Result<(), Failure> {
+    let address = settings.http;
+    TcpListener::bind(address).map(drop).map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another process listens there".to_owned(),
+            std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::wrong(format!("the dashboard cannot be served on {address}: {why}"))
+            .help("choose another address with --http ADDR, like --http 127.0.0.1:8081")
     })
 }
 
-/// The folder that the service binaries are in: that of this program.
+/// The redis-server of this machine.
+pub(crate) fn redis_server() -> Result<PathBuf, Failure> {
+    let executable =
+        |path: &PathBuf| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    ["redis-server", "valkey-server"]
+        .iter()
+        .find_map(|name| std::env::split_paths(&folders).map(|folder| folder.join(name)).find(executable))
+        .ok_or_else(|| {
+            Failure::wrong("redis-server is not installed, or not on the PATH")
+                .help(format!("install it: {}", installing("redis")))
+        })
+}
+
+/// The folder that has the five services: the one this program is in.
 pub(crate) fn service_binaries() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe().map_err(|error| Failure::wrong(format!("cannot find myself: {error}")))?;
-    for service in super::children::SERVICES {
-        let program = own.with_file_name(service);
-        if !program.is_file() {
-            return Err(Failure::wrong(format!("the program {} is missing", program.display()))
-                .help("install the six binaries of one version side by side: cargo build --workspace --bins"));
-        }
+    let folder = own.parent().map(PathBuf::from).unwrap_or_default();
+    let missing: Vec<_> = names().filter(|name| !folder.join(name).is_file()).collect();
+    if missing.is_empty() {
+        return Ok(folder);
     }
-    Ok(own.parent().map(Path::to_path_buf).unwrap_or_default())
+    Err(Failure::wrong(format!("not found beside coditect in {}: {}", folder.display(), missing.join(", ")))
+        .help("build all of it: cargo build --workspace; or install the services into the same folder"))
 }
 
-/// The plans, within the repository, each readable; what is odd about them is said, and holds only what it concerns.
-fn plans(options: &Args, config: &Config, repository: &Repository, here: &Path) -> Result<Vec<String>, Failure> {
-    let named: Vec<PathBuf> = if options.plans.is_empty() {
-        config.plan.paths.iter().map(|path| repository.root.join(path)).collect()
-    } else {
-        options.plans.iter().map(|path| here.join(path)).collect()
-    };
-    let mut within = Vec::new();
-    for path in &named {
-        // Reads it first: the clearer complaint.
-        crate::plans::text(path)?;
-        let full = path.canonicalize().map_err(at("find", path))?;
-        let inside = full.strip_prefix(&repository.root).map_err(|_| {
-            Failure::usage(format!(
-                "the plan {} is not inside the repository {}",
-                path.display(),
-                repository.root.display()
-            ))
-            .help("move it there, or name the repository it belongs to with --repo PATH")
-        })?;
-        within.push(inside.to_path_buf());
-    }
-    let read = Plans::read(&within)?;
-    let findings = read.findings();
-    for finding in &findings {
-        if finding.severity == coditect_plan::Severity::Error {
-            warn(format_args!(
-                "{}:{}:{}: {} [{}]\n  help: {}",
-                finding.path, finding.line, finding.column, finding.message, finding.code, finding.help
-            ));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cure_for_a_missing_redis_names_the_package_managers() {
+        for word in ["apt-get install redis-server", "brew install redis", "dnf install redis"] {
+            assert!(installing("redis").contains(word), "{word}");
         }
     }
-    if read.summary().tasks == 0 {
-        let names: Vec<_> = within.iter().map(|path| path.display().to_string()).collect();
-        return Err(Failure::wrong(format!("no tasks were found in {}", names.join(", ")))
-            .help("see what the parser sees: coditect plan check PATH; `coditect init` writes an example"));
-    }
-    Ok(within.iter().map(|path| path.display().to_string()).collect())
-}
-
-fn http(options: &Args, config: &Config) -> Result<SocketAddr, Failure> {
-    let address = match &options.http {
-        None => config.listen.http,
-        Some(text) => text.parse().map_err(|_| {
-            Failure::usage(format!("--http: `{text}` is no address"))
-                .help("give an IP address and a port: 127.0.0.1:8081")
-        })?,
-    };
-    let listener = TcpListener::bind(address).map_err(|error| {
-        let why = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "it is in use by another program".to_owned(),
-            _ => error.to_string(),
-        };
-        Failure::wrong(format!("cannot listen on {address}: {why}"))
-            .help("choose another address with --http 127.0.0.1:PORT (port 0: any free one) or set listen.http")
-    })?;
-    listener.local_addr().map_err(|error| Failure::wrong(format!("cannot listen on {address}: {error}")))
 }

@@ -1,284 +1,208 @@
-//! `coditect up`: the whole system on one machine, as child processes that are restarted when they die.
+//! `coditect up`: the whole system on one machine, watched over until it is done or told to stop.
+//!
+//! [`settings`] is what was asked for, [`checks`] whether it can be, [`home`] the folder it all lives in, [`fleet`] the
+//! processes, [`child`] the watch over one of them, [`watch`] how the work stands, [`stop`] the way down, and
+//! [`summary`] what came of it. Nothing is started before every check has passed.
 
 pub(crate) mod checks;
-mod children;
-mod outcome;
-mod progress;
+mod child;
+mod fleet;
+mod home;
+mod ports;
+mod redis;
+mod screen;
+mod settings;
+mod stop;
+mod summary;
+mod watch;
 
-use std::fs::{self, File, TryLockError};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use coditect_service::Config;
-use coditect_store::{Durability, Store};
-use tokio::signal::unix::{SignalKind, signal};
+use coditect_service::ServiceName;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
-use crate::client;
-use crate::failure::{Failure, OK, WRONG, at};
+use crate::commands::migrate;
+use crate::failure::{Failure, OK, WRONG};
 use crate::git::Repository;
-use crate::output::{self, say};
-use crate::run_file::{self, RunFile};
-use children::{Children, Spec};
+use crate::output;
+use child::Event;
+use fleet::Fleet;
+use home::Home;
+use ports::Ports;
+use screen::Screen;
+use settings::Settings;
+use summary::{Outcome, Summary};
+use watch::{Judge, Verdict};
 
-/// What `coditect up` is told.
-#[derive(Debug, Clone, Default, clap::Args)]
-#[command(after_help = "Example: coditect up --plan PLAN.md --until-done")]
+/// The flags. They win over the environment, which wins over the configuration file.
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "\
+Example: coditect up --plan PLAN.md --until-done
+Example: coditect up --script 'make \"$CODITECT_TASK_KEY\"'")]
 pub(crate) struct Args {
-    /// A plan file; may be given several times [default: `plan.paths` of the configuration]
+    /// A plan file; may be given several times [default: PLAN.md, or the configuration's]
     #[arg(long = "plan", value_name = "PATH")]
     pub(crate) plans: Vec<PathBuf>,
-    /// A folder in the repository [default: the current one]
+    /// The git repository that is worked on [default: the one the current folder is in]
     #[arg(long, value_name = "PATH")]
     pub(crate) repo: Option<PathBuf>,
-    /// The configuration file [default: config/orchestrator-config.json, if it exists]
-    #[arg(long, value_name = "FILE", env = "CODITECT_CONFIG")]
-    pub(crate) config: Option<PathBuf>,
     /// A folder of agent definitions; may be given several times
     #[arg(long, value_name = "DIR")]
     pub(crate) agents: Vec<PathBuf>,
-    /// How attempts are run: `script` or `command`
+    /// What does the work
     #[arg(long, value_name = "NAME", value_parser = ["script", "command"])]
     pub(crate) runtime: Option<String>,
-    /// With the runtime `script`: the command of tasks that carry no fenced `sh` block
+    /// For the script runtime: the shell script of tasks that carry no fenced `sh` block
     #[arg(long, value_name = "TEMPLATE")]
     pub(crate) script: Option<String>,
-    /// The database [default: a SQLite file in .coditect]
+    /// The database [default: a SQLite file in .coditect/]
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
-    /// Stop once everything is completed (exit code 0) or nothing moves without a person (1)
+    /// End when everything is completed (exit 0), or when nothing can move without a person (exit 1)
     #[arg(long)]
     pub(crate) until_done: bool,
-    /// Where the orchestrator answers HTTP [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS")]
+    /// Where the dashboard is served: an address and a port, or a port
+    #[arg(long, value_name = "ADDR")]
     pub(crate) http: Option<String>,
-    /// Further settings, by environment variable.
-    #[arg(skip)]
-    pub(crate) settings: Vec<(String, String)>,
+    /// The configuration file [default: the repository's config/orchestrator-config.json, if it exists]
+    #[arg(long, value_name = "FILE", env = "CODITECT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
 }
 
-/// How long after both its ends asked to stop a child is killed.
-const STOP_LIMIT: Duration = Duration::from_secs(15);
-
-/// Runs the system to its end.
-pub(crate) async fn run(options: Args) -> Result<u8, Failure> {
-    let options = &options;
-    let checked = checks::check(options)?;
-    let folder = checked.repository.root.join(run_file::FOLDER);
-    fs::create_dir_all(&folder).map_err(at("make the folder", &folder))?;
-    let ignore = folder.join(".gitignore");
-    fs::write(&ignore, "*\n").map_err(at("write", &ignore))?;
-    let _lock = lock(&folder)?;
-    let ended = supervise(options, &checked, &folder).await;
-    RunFile::remove(&folder);
-    ended
+/// How a run differs from what the flags can say.
+#[derive(Debug, Default)]
+pub(crate) struct Manner {
+    /// Settings over everything else: names of environment variables, and their values.
+    pub(crate) overrides: Vec<(String, String)>,
+    /// Tell of each task what happens to it, and of the services only what is wrong.
+    pub(crate) tell: bool,
 }
 
-/// Holds the project: a second `up` in it is refused.
-fn lock(folder: &Path) -> Result<File, Failure> {
-    let path = folder.join("up.lock");
-    let mut file =
-        File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(at("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            let _ = file.read_to_string(&mut pid);
-            return Err(Failure::wrong(format!("`coditect up` runs in this project already (process {})", pid.trim()))
-                .help(
-                    "watch it with `coditect status --watch`, or stop it with Ctrl-C or `kill` before starting another",
-                ));
-        }
-        Err(TryLockError::Error(error)) => return Err(at("lock", &path)(error)),
-    }
-    let write = |mut file: &File| file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-    write(&file).map_err(at("write", &path))?;
-    Ok(file)
+/// Runs the system as the flags say.
+pub(crate) async fn run(args: Args) -> Result<u8, Failure> {
+    start(args, Manner::default()).await
 }
 
-async fn supervise(options: &Args, checked: &checks::Checked, folder: &Path) -> Result<u8, Failure> {
-    let config = &checked.config;
-    let root = &checked.repository.root;
-    let database = match &options.database {
-        Some(url) => url.clone(),
-        None if checked.database_is_set => config.database.url.expose().to_owned(),
-        None => format!("sqlite://{}", folder.join("coditect.db").display()),
-    };
-    let store = Store::open(&database, Durability::Normal).await;
-    let store = store.map_err(|error| unreachable_database(&error))?;
-    store.migrate().await.map_err(|error| Failure::wrong(format!("{:#}", anyhow::Error::from(error))))?;
-    drop(store);
-
-    let before = checked.repository.commit(&config.repository.target_branch)?;
-    let started_at_ms = output::now_ms();
-    let ports = free_ports(10)?;
-    let address = |at: usize| format!("127.0.0.1:{}", ports.get(at).copied().unwrap_or_default());
-    let endpoint = |at: usize| format!("http://{}", address(at));
-    let redis_url = format!("redis://{}", address(9));
-    let mut run_file = RunFile {
-        pid: std::process::id(),
-        project: config.project.name.clone(),
-        orchestrator: endpoint(0),
-        sync_daemon: endpoint(1),
-        dependency_resolver: endpoint(2),
-        task_dispatcher: endpoint(3),
-        agent_executor: endpoint(4),
-        redis_url: redis_url.clone(),
-        database_url: config_redacted(&database),
-        http: format!("http://{}", checked.http),
-        started_at_ms,
-        processes: std::collections::BTreeMap::new(),
-    };
-    let mut environment = options.settings.clone();
-    environment.extend([
-        ("DATABASE_URL".to_owned(), database),
-        ("REDIS_URL".to_owned(), redis_url),
-        ("CODITECT_SUPERVISED".to_owned(), "1".to_owned()),
-        ("CODITECT_EXECUTOR__ORCHESTRATOR".to_owned(), endpoint(0)),
-        ("CODITECT_EXECUTOR__DATA_DIR".to_owned(), folder.join("executor").display().to_string()),
-        ("CODITECT_REPOSITORY__PATH".to_owned(), root.display().to_string()),
-        ("CODITECT_PLAN__PATHS".to_owned(), serde_json::Value::from(checked.plans.clone()).to_string()),
-        (
-            "CODITECT_SHUTDOWN__DRAIN_LIMIT_MS".to_owned(),
-            (config.executor.wall_limit_ms.saturating_add(60_000)).to_string(),
-        ),
-    ]);
-    if let Some(file) = &options.config {
-        let file = std::path::absolute(file).map_err(at("find", file))?;
-        environment.push(("CODITECT_CONFIG".to_owned(), file.display().to_string()));
+/// Runs the system.
+pub(crate) async fn start(args: Args, manner: Manner) -> Result<u8, Failure> {
+    let settings = Settings::of(args, manner)?;
+    let home = Home::open(&settings.repository.root)?;
+    for (warning, cure) in checks::all(&settings)? {
+        output::warn(format_args!("{warning}; {cure}"));
     }
-    if let Some(runtime) = &options.runtime {
-        environment.push(("CODITECT_EXECUTOR__RUNTIME".to_owned(), runtime.clone()));
-    }
-    if let Some(script) = &options.script {
-        environment.push(("CODITECT_EXECUTOR__SCRIPT".to_owned(), script.clone()));
-    }
-    if !options.agents.is_empty() {
-        let folders: Vec<String> = options.agents.iter().map(|folder| folder.display().to_string()).collect();
-        environment.push(("CODITECT_AGENTS__DIRECTORIES".to_owned(), serde_json::Value::from(folders).to_string()));
-    }
-
-    let mut children = Children::new(root.clone());
-    children.start(Spec::redis(&checked.redis_server, folder, ports.get(9).copied().unwrap_or_default())?);
-    for (at, service) in children::SERVICES.iter().enumerate() {
-        let mut environment = environment.clone();
-        let key = service.replace('-', "_").to_uppercase();
-        let admin = if at == 0 { checked.http.to_string() } else { address(at + 4) };
-        environment.push((format!("CODITECT_LISTEN__GRPC__{key}"), address(at)));
-        environment.push((format!("CODITECT_LISTEN__ADMIN__{key}"), admin));
-        children.start(Spec::service(service, environment)?);
-    }
-    run_file.processes = children.pids();
-    run_file.write(folder)?;
-    say(format_args!("working {} in {}; Ctrl-C stops", checked.plans.join(", "), root.display()));
-
-    let ended = watch(options, &mut children, &mut run_file, folder).await;
-    children.stop(STOP_LIMIT).await;
-    let last = ended?;
-    let landed = landed(&checked.repository, before.as_deref(), &config.repository.target_branch)?;
-    outcome::print(last.status.as_ref(), landed, &config.repository.target_branch, output::now_ms() - started_at_ms);
-    Ok(last.code)
-}
-
-/// How the watching ended.
-struct Last {
-    code: u8,
-    status: Option<coditect_proto::v1::Status>,
-}
-
-/// Watches until everything is done, nothing moves without a person, or a signal comes.
-async fn watch(
-    options: &Args,
-    children: &mut Children,
-    run_file: &mut RunFile,
-    folder: &Path,
-) -> Result<Last, Failure> {
-    let failed = |error: std::io::Error| Failure::wrong(format!("cannot listen for signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut orchestrator = client::orchestrator(&run_file.orchestrator)?;
-    let progress = progress::Progress::new(children.printer());
-    let mut last = Last { code: OK, status: None };
-    let mut stuck = 0;
-    loop {
+    let mut stop = StopSignals::listen()?;
+    migrate::apply(&settings.database).await?;
+    let before = base(&settings)?;
+    let ports = Ports::pick(settings.http)?;
+    let screen = Screen::new(settings.until_done || settings.tell);
+    let (events, mut happens) = mpsc::unbounded_channel();
+    let mut fleet = Fleet::new(&settings, &home, &ports, &screen, events)?;
+    let began = Instant::now();
+    fleet.start_redis().await?;
+    fleet.start_services();
+    screen.say(format_args!(
+        "working on {} in {}; Ctrl-C finishes what runs and stops",
+        settings.plans.join(", "),
+        settings.repository.root.display()
+    ));
+    let (looks, mut seen) = mpsc::channel(1);
+    let watching = tokio::spawn(watch::run(watch::Endpoints::of(&ports), looks, settings.tell, screen.clone()));
+    let mut judge = Judge::default();
+    let outcome = loop {
         tokio::select! {
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
-            failure = children.failure() => return Err(failure),
-            () = tokio::time::sleep(Duration::from_millis(300)) => {}
+            Some(event) = happens.recv() => match event {
+                Event::Fatal(failure) => break Outcome::Failed(failure),
+                event => fleet.note(event)?,
+            },
+            Some(status) = seen.recv() => {
+                screen.progress(&status);
+                match judge.look(&status) {
+                    Verdict::GoOn => {}
+                    Verdict::Done if settings.until_done => break Outcome::Done,
+                    Verdict::Stuck if settings.until_done => break Outcome::Stuck,
+                    Verdict::Done => screen.once("everything is done; waiting for changes of the plan, Ctrl-C stops"),
+                    Verdict::Stuck => screen.once("nothing can move without a person: see `coditect status`"),
+                }
+            }
+            () = stop.asked() => break Outcome::Asked,
         }
-        let pids = children.pids();
-        if pids != run_file.processes {
-            run_file.processes = pids;
-            run_file.write(folder)?;
+    };
+    watching.abort();
+    let summary = match &outcome {
+        Outcome::Failed(_) => None,
+        _ if settings.until_done => {
+            summary::gather(&ports, &settings.plans, matches!(outcome, Outcome::Stuck)).await.ok()
         }
-        let Ok(status) = orchestrator.get_status(coditect_proto::v1::GetStatusRequest {}).await else { continue };
-        let status = status.into_inner();
-        progress.show(&status);
-        let (done, nothing_moves) = (status.done, status.stuck && !status.paused);
-        last.status = Some(status);
-        // Twice in a row: what was read while a transition was under way does not count.
-        stuck = if nothing_moves { stuck + 1 } else { 0 };
-        if options.until_done && done {
-            progress.clear();
-            return Ok(last);
-        }
-        if options.until_done && stuck >= 3 {
-            progress.clear();
-            last.code = WRONG;
-            return Ok(last);
-        }
-    }
-    progress.clear();
-    say("stopping: what runs is finished first; Ctrl-C again cuts it off");
-    tokio::select! {
-        () = children.drain() => {}
-        _ = interrupt.recv() => say("cut off"),
-        _ = terminate.recv() => say("cut off"),
-    }
-    if let Ok(status) = orchestrator.get_status(coditect_proto::v1::GetStatusRequest {}).await {
-        last.status = Some(status.into_inner());
-    }
-    if options.until_done && !last.status.as_ref().is_some_and(|status| status.done) {
-        last.code = WRONG;
-    }
-    Ok(last)
+        _ => None,
+    };
+    let clean = stop::all(&mut fleet, &mut happens, &mut stop, &screen, &settings, &ports).await;
+    screen.finish();
+    home.clear();
+    conclude(outcome, clean, summary, &settings.repository, &settings.config.repository.target_branch, &before, began)
 }
 
-fn landed(repository: &Repository, before: Option<&str>, target: &str) -> Result<usize, Failure> {
-    let Some(_) = repository.commit(target)? else { return Ok(0) };
-    let range = before.map_or_else(|| target.to_owned(), |before| format!("{before}..{target}"));
-    Ok(repository.landed(&range)?.len())
+fn conclude(
+    outcome: Outcome,
+    clean: bool,
+    summary: Option<Summary>,
+    repository: &Repository,
+    branch: &str,
+    before: &str,
+    began: Instant,
+) -> Result<u8, Failure> {
+    if let Outcome::Failed(failure) = outcome {
+        return Err(failure);
+    }
+    if let Some(summary) = summary {
+        let target = format!("refs/heads/{branch}");
+        let landed = match repository.commit(&target)? {
+            Some(tip) => repository.landed(&format!("{before}..{tip}"))?.len(),
+            None => 0,
+        };
+        summary.show(&outcome, landed, branch, began.elapsed())?;
+        return Ok(if matches!(outcome, Outcome::Done) { OK } else { WRONG });
+    }
+    Ok(if clean { OK } else { WRONG })
 }
 
-fn unreachable_database(error: &coditect_store::StoreError) -> Failure {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    Failure::unreachable(format!("{error}{cause}"))
-        .help("check --database, DATABASE_URL or `database.url` in the configuration, and that the server runs")
+/// Where the target branch stands before the run, or will begin.
+fn base(settings: &Settings) -> Result<String, Failure> {
+    let branch = format!("refs/heads/{}", settings.config.repository.target_branch);
+    let tip = match settings.repository.commit(&branch)? {
+        Some(tip) => Some(tip),
+        None => settings.repository.commit("HEAD")?,
+    };
+    Ok(tip.unwrap_or_else(|| "HEAD".to_owned()))
 }
 
-fn config_redacted(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme + 3 < at => {
-            format!("{}…{}", url.get(..scheme + 3).unwrap_or_default(), url.get(at..).unwrap_or_default())
+/// The signals that ask to stop.
+#[derive(Debug)]
+pub(crate) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::wrong(format!("cannot listen for signals: {error}")));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    /// Returns when one comes.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-        _ => url.to_owned(),
     }
 }
 
-/// Ports that nobody listens on just now.
-fn free_ports(count: usize) -> Result<Vec<u16>, Failure> {
-    let mut held = Vec::new();
-    for _ in 0..count {
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| Failure::wrong(format!("no free port: {e}")))?;
-        held.push(listener);
-    }
-    let ports = held.iter().filter_map(|listener| listener.local_addr().ok()).map(|a: SocketAddr| a.port());
-    Ok(ports.collect())
+/// All services, as names.
+fn names() -> impl Iterator<Item = &'static str> {
+    ServiceName::ALL.into_iter().map(ServiceName::as_str)
 }
 
-/// The configuration that `up` works with.
-fn configuration(options: &Args) -> Result<Config, Failure> {
-    Ok(Config::load(options.config.as_deref())?)
-}
+/// For how long what does not end by itself is waited for beyond its own limit.
+const MARGIN: Duration = Duration::from_secs(10);

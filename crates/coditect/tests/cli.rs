@@ -1,0 +1,270 @@
+//! The command line as people and programs meet it: what it prints where, and the exit codes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Runs `coditect` in `folder`, away from what the caller's environment says.
+fn coditect(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_coditect"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CODITECT_") || text.starts_with("DATABASE_URL") || text.starts_with("REDIS_URL") {
+            command.env_remove(&name);
+        }
+    }
+    command.args(arguments).current_dir(folder).env("NO_COLOR", "1").output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn folder(plan: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("PLAN.md"), plan).unwrap();
+    folder
+}
+
+const PLAN: &str = "\
+# Plan
+
+## Phase 1
+
+### Task 1.1: First
+**Agent:** `smith`
+**Priority:** P1
+- [x] step
+
+### Task 1.2: Second
+**Dependencies:** 1.1
+- [ ] step
+
+### Task 1.3: Third
+**Priority:** P0
+- [ ] step
+
+### Task 1.4: Fourth
+**Dependencies:** 1.2, 1.3
+- [ ] step
+
+**Acceptance Criteria:**
+- [ ] fine
+";
+
+const CYCLE: &str = "\
+### Task A1: One
+**Dependencies:** A2
+- [ ] s
+
+### Task A2: Two
+**Dependencies:** A1
+- [ ] s
+
+### Task A3: Three
+**Dependencies:** A9
+- [ ] s
+";
+
+#[test]
+fn a_plan_is_checked_with_the_published_json() {
+    let folder = folder(PLAN);
+    let output = coditect(folder.path(), &["plan", "check", "PLAN.md", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let json: Value = serde_json::from_str(&out(&output)).unwrap();
+    let task = &json["documents"][0]["tasks"][0];
+    assert_eq!(
+        (&json["documents"][0]["path"], &json["documents"][0]["format"]),
+        (&"PLAN.md".into(), &"coditect".into())
+    );
+    assert_eq!((&task["key"], &task["status"], &task["agent"]), (&"1.1".into(), &"completed".into(), &"smith".into()));
+    assert_eq!(json["diagnostics"], serde_json::json!([]));
+    let summary = &json["summary"];
+    let counts = ["tasks", "completed", "ready", "waiting", "cycles", "dangling"].map(|name| summary[name].as_i64());
+    assert_eq!(counts, [4, 1, 2, 1, 0, 0].map(Some));
+}
+
+#[test]
+fn a_cycle_and_a_dangling_reference_are_errors_with_their_place_and_cure() {
+    let folder = folder(CYCLE);
+    let output = coditect(folder.path(), &["plan", "check", "PLAN.md"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = out(&output);
+    assert!(text.contains("PLAN.md:6:19: error[dependency-cycle]: "), "{text}");
+    assert!(text.contains("A1 → A2 → A1") || text.contains("A2 → A1 → A2"), "{text}");
+    assert!(text.contains("PLAN.md:10:19: error[unknown-dependency]: "), "{text}");
+    assert!(text.contains("  help: "), "{text}");
+    let json = coditect(folder.path(), &["plan", "check", "PLAN.md", "--json"]);
+    assert_eq!(json.status.code(), Some(1));
+    let json: Value = serde_json::from_str(&out(&json)).unwrap();
+    assert_eq!((&json["summary"]["cycles"], &json["summary"]["dangling"]), (&1.into(), &1.into()));
+    assert_eq!(json["diagnostics"][0]["severity"], "error");
+}
+
+#[test]
+fn the_graph_is_drawn_in_every_format() {
+    let folder = folder(PLAN);
+    for (format, begins) in [("mermaid", "flowchart"), ("dot", "digraph"), ("json", "{")] {
+        let output = coditect(folder.path(), &["plan", "graph", "PLAN.md", "--format", format]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(out(&output).contains(begins), "{format}: {}", out(&output));
+    }
+    let wrong = coditect(folder.path(), &["plan", "graph", "PLAN.md", "--format", "png"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn one_task_is_set_and_no_other_byte_changes() {
+    let dos = format!("\u{feff}{}", PLAN.replace('\n', "\r\n"));
+    let folder = folder(&dos);
+    let file = folder.path().join("PLAN.md");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let output = coditect(folder.path(), &["plan", "set", "PLAN.md", "1.3", "completed"]);
+    assert_eq!((output.status.code(), out(&output).as_str()), (Some(0), ""));
+    let third = dos.find("### Task 1.3").unwrap();
+    let (before, after) = dos.split_at(third);
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("{before}{}", after.replacen("[ ]", "[x]", 1)));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+
+    let unknown = coditect(folder.path(), &["plan", "set", "PLAN.md", "9.9", "completed"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(said(&unknown).contains("`9.9`"), "{}", said(&unknown));
+    let wrong = coditect(folder.path(), &["plan", "set", "PLAN.md", "1.3", "finished"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn the_next_tasks_come_in_the_order_of_dispatch() {
+    let folder = folder(PLAN);
+    let output = coditect(folder.path(), &["plan", "next", "PLAN.md", "--json"]);
+    let json: Value = serde_json::from_str(&out(&output)).unwrap();
+    let keys: Vec<_> = json["tasks"].as_array().unwrap().iter().map(|task| task["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["1.3", "1.2"]);
+}
+
+#[test]
+fn keys_of_several_documents_are_told_apart() {
+    let folder = folder(PLAN);
+    fs::write(folder.path().join("OTHER.md"), PLAN).unwrap();
+    let output = coditect(folder.path(), &["plan", "next", "PLAN.md", "OTHER.md", "--json"]);
+    let json: Value = serde_json::from_str(&out(&output)).unwrap();
+    let ids: Vec<_> = json["tasks"].as_array().unwrap().iter().map(|task| task["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["plan/1.3", "other/1.3", "plan/1.2", "other/1.2"]);
+}
+
+#[test]
+fn a_missing_file_is_wrong_usage_and_text_that_is_none_is_wrong() {
+    let folder = folder(PLAN);
+    let missing = coditect(folder.path(), &["plan", "check", "NOPE.md"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(said(&missing).contains("NOPE.md") && said(&missing).contains("help:"), "{}", said(&missing));
+    assert_eq!(out(&missing), "");
+    fs::write(folder.path().join("bytes.md"), b"# Plan\n\xff").unwrap();
+    let bytes = coditect(folder.path(), &["plan", "check", "bytes.md"]);
+    assert_eq!(bytes.status.code(), Some(1));
+    assert!(said(&bytes).contains("line 2, column 1"), "{}", said(&bytes));
+}
+
+#[test]
+fn init_writes_what_the_other_commands_accept_and_never_overwrites() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(coditect(folder.path(), &["init"]).status.code(), Some(0));
+    let check = coditect(folder.path(), &["config", "check"]);
+    assert_eq!(check.status.code(), Some(0), "{}", said(&check));
+    let plan = coditect(folder.path(), &["plan", "check", "PLAN.md", "--json"]);
+    assert_eq!(plan.status.code(), Some(0), "{}", out(&plan));
+    let json: Value = serde_json::from_str(&out(&plan)).unwrap();
+    assert_eq!(json["diagnostics"], serde_json::json!([]));
+    fs::write(folder.path().join("PLAN.md"), "mine").unwrap();
+    let again = coditect(folder.path(), &["init"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert_eq!(fs::read_to_string(folder.path().join("PLAN.md")).unwrap(), "mine");
+}
+
+#[test]
+fn a_configuration_is_checked_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |text: &str| {
+        fs::write(folder.path().join("c.json"), text).unwrap();
+        coditect(folder.path(), &["config", "check", "c.json"])
+    };
+    assert_eq!(check("{}").status.code(), Some(0));
+    let wrong = check(r#"{"executor":{"slots":0}}"#);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(said(&wrong).contains("executor.slots"), "{}", said(&wrong));
+    let malformed = check("{\n,");
+    assert_eq!(malformed.status.code(), Some(1));
+    assert!(said(&malformed).contains("c.json:2:1"), "{}", said(&malformed));
+    assert_eq!(coditect(folder.path(), &["config", "check", "none.json"]).status.code(), Some(2));
+    let schema: Value = serde_json::from_str(&out(&coditect(folder.path(), &["config", "schema"]))).unwrap();
+    assert!(schema["properties"]["executor"].is_object());
+    let shown: Value = serde_json::from_str(&out(&coditect(folder.path(), &["config", "show"]))).unwrap();
+    assert_eq!(shown["executor"]["slots"], 5);
+}
+
+#[test]
+fn without_a_running_system_the_exit_code_is_3_and_the_cure_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["status"][..], &["task", "list"], &["runs"], &["logs", "1.1"], &["pause"], &["queue"]] {
+        let output = coditect(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains("coditect up"), "{}", said(&output));
+        assert_eq!(out(&output), "");
+    }
+    let nobody = coditect(folder.path(), &["status", "--endpoint", "http://127.0.0.1:1"]);
+    assert_eq!(nobody.status.code(), Some(3), "{}", said(&nobody));
+    let unknown = coditect(folder.path(), &["task", "list", "--state", "blocked"]);
+    assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[test]
+fn a_database_is_migrated_and_one_that_is_none_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let migrate = |url: &str| coditect(folder.path(), &["migrate", "--database", url]);
+    for _ in 0..2 {
+        let output = migrate("sqlite://data/x.db");
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    }
+    assert_eq!(migrate("mysql://x").status.code(), Some(2));
+    let unreachable = migrate("postgres://me:hunter2@127.0.0.1:1/x");
+    assert_eq!(unreachable.status.code(), Some(3));
+    assert!(!said(&unreachable).contains("hunter2"), "{}", said(&unreachable));
+}
+
+#[test]
+fn every_shell_has_completions_and_wrong_usage_is_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let output = coditect(folder.path(), &["completions", shell]);
+        assert!(output.status.success() && out(&output).contains("until-done"), "{shell}");
+    }
+    assert_eq!(coditect(folder.path(), &["stauts"]).status.code(), Some(2));
+    assert_eq!(coditect(folder.path(), &["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn what_is_guarded_ends_with_standard_input_and_its_exit_code_is_passed_on() {
+    let guard = |script: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_coditect"));
+        command.args(["guard", "--", "sh", "-c", script]).stdin(std::process::Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let mut short = guard("exit 7");
+    // Taken out: waiting for a child closes its input.
+    let _input = short.stdin.take();
+    assert_eq!(short.wait().unwrap().code(), Some(7));
+    let mut long = guard("exec sleep 600");
+    drop(long.stdin.take());
+    assert_eq!(long.wait().unwrap().code(), Some(128 + 15));
+}
