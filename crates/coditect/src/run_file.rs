@@ -37,7 +37,7 @@ pub(crate) struct RunFile {
     pub(crate) redis_url: String,
     /// The database, without a password.
     pub(crate) database_url: String,
-    /// Where the dashboard is served.
+    /// Where the orchestrator answers HTTP.
     pub(crate) http: String,
     /// When the run began.
     pub(crate) started_at_ms: i64,

@@ -21,7 +21,7 @@ use sandbox::Sandbox;
 /// How many tasks there are at most.
 const MOST: u32 = 10_000;
 
-/// Where the dashboard is served unless something else is there.
+/// Where the orchestrator answers HTTP unless something else is there.
 const HTTP: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
 
 /// The flags.
@@ -70,5 +70,5 @@ fn http() -> Result<SocketAddr, Failure> {
         return Ok(usual);
     }
     let free = TcpListener::bind(SocketAddr::from((HTTP.0, 0))).and_then(|listener| listener.local_addr());
-    free.map_err(|error| Failure::wrong(format!("there is no free port for the dashboard: {error}")))
+    free.map_err(|error| Failure::wrong(format!("there is no free port: {error}")))
 }

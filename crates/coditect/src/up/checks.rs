@@ -84,7 +84,7 @@ fn http(settings: &Settings) -> Result<(), Failure> {
             std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
             _ => error.to_string(),
         };
-        Failure::wrong(format!("the dashboard cannot be served on {address}: {why}"))
+        Failure::wrong(format!("cannot listen on {address}: {why}"))
             .help("choose another address with --http ADDR, like --http 127.0.0.1:8081")
     })
 }

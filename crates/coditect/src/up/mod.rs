@@ -63,7 +63,7 @@ pub(crate) struct Args {
     /// End when everything is completed (exit 0), or when nothing can move without a person (exit 1)
     #[arg(long)]
     pub(crate) until_done: bool,
-    /// Where the dashboard is served: an address and a port, or a port
+    /// Where the orchestrator answers HTTP (/healthz, /readyz): an address and a port, or a port
     #[arg(long, value_name = "ADDR")]
     pub(crate) http: Option<String>,
     /// The configuration file [default: the repository's config/orchestrator-config.json, if it exists]

@@ -18,7 +18,7 @@ const COUNT: u16 = 12_000;
 pub(crate) struct Ports {
     /// The private Redis.
     pub(super) redis: u16,
-    /// The dashboard.
+    /// The HTTP address of the orchestrator.
     pub(super) http: SocketAddr,
     services: BTreeMap<&'static str, (u16, u16)>,
 }

@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     pub(super) plans: Vec<String>,
     /// The database, with an absolute path if it is a file.
     pub(super) database: SecretUrl,
-    /// Where the dashboard is served.
+    /// Where the orchestrator answers HTTP.
     pub(super) http: SocketAddr,
     /// Whether the run ends by itself.
     pub(super) until_done: bool,
