@@ -11,6 +11,8 @@ mod logs;
 mod reconcile;
 mod results;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -1,0 +1,185 @@
+//! What becomes of attempts, on a real database; Redis is away throughout, which must change nothing.
+
+use std::sync::Arc;
+
+use coditect_core::{AttemptId, FailureClass, RetryPolicy, TaskId, TaskState, Trigger};
+use coditect_queue::Queue;
+use coditect_queue::message::{ResultEntry, ResultKind};
+use coditect_service::{Config, SystemClock};
+use coditect_store::testing::Database;
+use coditect_store::{AttemptEnd, OpenAttempt, PlannedDocument, PlannedTask, TaskRow};
+
+use crate::Orchestrator;
+use crate::attempts::Fence;
+
+const EXECUTOR: &str = "executor-1";
+
+struct World {
+    orchestrator: Orchestrator,
+    task: TaskId,
+    _database: Database,
+}
+
+impl World {
+    /// One planned task.
+    async fn new() -> Self {
+        let database = Database::sqlite().await;
+        let orchestrator = Orchestrator {
+            store: database.again().await,
+            queue: Queue::connect("redis://127.0.0.1:1", "test").unwrap(),
+            config: Arc::new(Config::default()),
+            retry: RetryPolicy::default(),
+            clock: SystemClock,
+            wake: Arc::default(),
+            started_at_ms: 0,
+        };
+        let world = Self { orchestrator, task: TaskId::new("plan", "1.1"), _database: database };
+        world.plan("first", "pending").await;
+        world
+    }
+
+    async fn plan(&self, hash: &str, marker: &str) {
+        let task = PlannedTask {
+            key: "1.1".to_owned(),
+            title: "Do it".to_owned(),
+            section: Vec::new(),
+            description: String::new(),
+            line: 1,
+            priority: coditect_core::Priority::P1,
+            agent: None,
+            estimate_minutes: None,
+            steps: Vec::new(),
+            acceptance: Vec::new(),
+            verify: Vec::new(),
+            touches: Vec::new(),
+            script: None,
+            depends_on: Vec::new(),
+            dangling: Vec::new(),
+            marker: marker.to_owned(),
+        };
+        let document = PlannedDocument {
+            id: "plan".to_owned(),
+            path: "PLAN.md".to_owned(),
+            format: "coditect".to_owned(),
+            hash: hash.to_owned(),
+            diagnostics: "[]".to_owned(),
+            tasks: vec![task],
+        };
+        let mut tx = self.orchestrator.store.begin().await.unwrap();
+        tx.sync_document(&document, "person", 1).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn row(&self) -> TaskRow {
+        self.orchestrator.store.task(&self.task).await.unwrap().unwrap()
+    }
+
+    /// Makes the task ready, opens an attempt and claims it.
+    async fn claimed(&self, random: u8) -> Fence {
+        let attempt = AttemptId::from_parts(i64::from(random), &[random; 10]);
+        let mut tx = self.orchestrator.store.begin().await.unwrap();
+        tx.settle_readiness(&self.task, 1).await.unwrap();
+        let seen = tx.lifecycle(&self.task).await.unwrap().unwrap();
+        let open = OpenAttempt { id: attempt, agent: "a".to_owned(), account: "default".to_owned() };
+        let moved = tx.assign(&self.task, &seen, open, "task-dispatcher", 1).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        let fence = Fence { task: self.task.clone(), attempt, token: moved.now.token };
+        assert!(self.orchestrator.claim(&fence, EXECUTOR).await.unwrap().is_some());
+        fence
+    }
+
+    async fn retried(&self) {
+        self.orchestrator.intervene(&self.task, Trigger::Retry, "person:test", None).await.unwrap();
+    }
+}
+
+fn finished(fence: &Fence, failure: Option<FailureClass>) -> ResultEntry {
+    ResultEntry {
+        task: fence.task.to_string(),
+        attempt: fence.attempt.to_string(),
+        token: fence.token,
+        kind: ResultKind::Finished,
+        failure,
+        commit: failure.is_none().then(|| "c0ffee".to_owned()),
+        ..ResultEntry::default()
+    }
+}
+
+#[tokio::test]
+async fn a_landed_result_completes_the_task_and_comes_again_without_effect() {
+    let world = World::new().await;
+    let result = finished(&world.claimed(1).await, None);
+    world.orchestrator.apply(&result).await.unwrap();
+    let done = world.row().await.life;
+    assert_eq!(done.state, TaskState::Completed);
+    world.orchestrator.apply(&result).await.unwrap();
+    assert_eq!(world.row().await.life, done);
+}
+
+#[tokio::test]
+async fn a_claim_is_granted_once() {
+    let world = World::new().await;
+    let fence = world.claimed(1).await;
+    assert!(world.orchestrator.claim(&fence, "executor-2").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_result_of_an_earlier_attempt_is_never_applied() {
+    let world = World::new().await;
+    let stale = world.claimed(1).await;
+    world.orchestrator.failed(&stale, FailureClass::ExecutorLost, None, AttemptEnd::default()).await.unwrap();
+    let current = world.claimed(2).await;
+    world.orchestrator.apply(&finished(&stale, None)).await.unwrap();
+    assert_eq!(world.row().await.life.state, TaskState::Running);
+    assert!(!world.orchestrator.renew(&stale, Some(TaskState::Landing)).await.unwrap());
+    assert!(world.orchestrator.renew(&current, Some(TaskState::Verifying)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_lost_executor_spends_no_attempt() {
+    let world = World::new().await;
+    let fence = world.claimed(1).await;
+    world.orchestrator.apply(&finished(&fence, Some(FailureClass::ExecutorLost))).await.unwrap();
+    let life = world.row().await.life;
+    assert_eq!((life.state, life.attempts_spent, life.attempts_started), (TaskState::Pending, 0, 1));
+}
+
+#[tokio::test]
+async fn a_failed_attempt_is_due_again_later_and_one_that_cannot_work_goes_to_a_person() {
+    let world = World::new().await;
+    let fence = world.claimed(1).await;
+    world.orchestrator.apply(&finished(&fence, Some(FailureClass::AgentError))).await.unwrap();
+    let life = world.row().await.life;
+    assert_eq!((life.state, life.attempts_spent), (TaskState::WaitingRetry, 1));
+    assert!(life.due_at_ms.is_some());
+
+    world.retried().await;
+    let fence = world.claimed(2).await;
+    world.orchestrator.apply(&finished(&fence, Some(FailureClass::Config))).await.unwrap();
+    assert_eq!(world.row().await.life.state, TaskState::NeedsHuman);
+}
+
+#[tokio::test]
+async fn a_lease_that_ran_out_ends_the_attempt() {
+    let world = World::new().await;
+    let fence = world.claimed(1).await;
+    let mut tx = world.orchestrator.store.begin().await.unwrap();
+    tx.renew(fence.attempt, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    world.orchestrator.reconcile().await.unwrap();
+    let attempt = world.orchestrator.store.attempt(fence.attempt).await.unwrap().unwrap();
+    assert_eq!(attempt.end.failure, Some(FailureClass::ExecutorLost));
+    assert_eq!(world.row().await.life.state, TaskState::Pending);
+}
+
+#[tokio::test]
+async fn a_tick_in_the_plan_completes_the_task_and_an_untick_opens_a_new_generation() {
+    let world = World::new().await;
+    world.plan("second", "completed").await;
+    world.orchestrator.reconcile().await.unwrap();
+    assert_eq!(world.row().await.life.state, TaskState::Completed);
+    world.plan("third", "pending").await;
+    world.orchestrator.reconcile().await.unwrap();
+    let life = world.row().await.life;
+    assert_eq!((life.state, life.generation), (TaskState::Pending, 2));
+}
