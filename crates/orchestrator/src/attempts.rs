@@ -51,6 +51,8 @@ impl Orchestrator {
             protected: documents.into_iter().map(|document| document.path).collect(),
             lease_ms: self.lease_ms(),
             traceparent: attempt.id.traceparent(),
+            account: attempt.account,
+            ..Specification::default()
         }))
     }
 
