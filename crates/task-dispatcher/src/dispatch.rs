@@ -80,7 +80,7 @@ impl Dispatcher {
         let mut tx = self.store.begin().await?;
         for Assignment { task, agent, because, account } in assignments {
             let attempt = ids::new_attempt(&self.clock);
-            let open = OpenAttempt { id: attempt, agent: agent.clone(), account: account.to_owned() };
+            let open = OpenAttempt { id: attempt, agent: agent.clone(), account: account.to_owned(), because: vec![because.clone()] };
             let actor = Actor::TaskDispatcher.as_str();
             if let Some(moved) = tx.assign(&task.id, &task.life, open, actor, self.clock.now_ms()).await? {
                 debug!(task = %task.id, %attempt, agent, because, "assigned");

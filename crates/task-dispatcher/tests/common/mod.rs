@@ -88,7 +88,7 @@ impl World {
     pub async fn assigned(&self, key: &str, at_ms: i64) {
         let mut tx = self.store.begin().await.unwrap();
         let seen = tx.lifecycle(&id(key)).await.unwrap().unwrap();
-        let open = OpenAttempt { id: AttemptId::from_parts(at_ms, &[1; 10]), agent: "a".into(), account: "b".into() };
+        let open = OpenAttempt { id: AttemptId::from_parts(at_ms, &[1; 10]), agent: "a".into(), account: "b".into(), because: Vec::new() };
         tx.assign(&id(key), &seen, open, "task-dispatcher", at_ms).await.unwrap().unwrap();
         tx.commit().await.unwrap();
     }
