@@ -1,10 +1,10 @@
 //! Accounts: which are paused, what they have spent, and what a task has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use coditect_core::{Lifecycle, TaskId};
 
-use crate::change::get;
+use crate::change::{get, task_id};
 use crate::{Store, StoreError, Tx};
 
 /// An account that takes no new attempts.
@@ -81,6 +81,19 @@ impl Tx {
         Ok(sorted(rows))
     }
 
+    /// Removes the pause of an account, as a person asks. False: it had none.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn resume_account(&mut self, account: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM account_pauses WHERE account = $1")
+            .bind(account)
+            .execute(&mut *self.inner)
+            .await
+            .map_err(StoreError::during("resume an account"))?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Removes every pause, as a person asks; answers whose they were.
     ///
     /// # Errors
@@ -100,6 +113,25 @@ impl Tx {
     /// The database failed.
     pub async fn spent(&mut self, since_ms: i64, reserve_micros: i64) -> Result<BTreeMap<String, i64>, StoreError> {
         spent(&mut *self.inner, since_ms, reserve_micros).await
+    }
+
+    /// As [`Tx::task_spent`] for every ready task that has cost anything.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn ready_spent(&mut self) -> Result<HashMap<TaskId, i64>, StoreError> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT t.id, CAST(SUM(COALESCE(a.cost_micros, 0)) AS BIGINT) FROM tasks t \
+             JOIN attempts a ON a.task_id = t.id AND a.generation = t.generation \
+             WHERE t.state = 'ready' AND t.attempts_started > 0 AND a.number > \
+             (SELECT MAX(number) FROM attempts m WHERE m.task_id = t.id AND m.generation = t.generation) \
+             - t.attempts_started \
+             GROUP BY t.id",
+        )
+        .fetch_all(&mut *self.inner)
+        .await
+        .map_err(StoreError::during("add up what tasks cost"))?;
+        rows.into_iter().map(|(id, micros)| Ok((task_id("tasks", id)?, micros))).collect()
     }
 
     /// What a task has cost since a person last had a word about it, in millionths of a dollar.

@@ -47,7 +47,9 @@ pub(crate) async fn a_pause_is_lifted_when_its_time_is_over_or_a_person_says_so(
     }
     assert_eq!(write(database, async |tx| tx.lift_pauses(50).await.unwrap()).await, ["a", "c"]);
     assert_eq!(write(database, async |tx| tx.account_pauses().await.unwrap()).await.len(), 2);
-    assert_eq!(write(database, async |tx| tx.resume_accounts().await.unwrap()).await, ["b", "d"]);
+    assert!(write(database, async |tx| tx.resume_account("b").await.unwrap()).await);
+    assert!(!write(database, async |tx| tx.resume_account("b").await.unwrap()).await);
+    assert_eq!(write(database, async |tx| tx.resume_accounts().await.unwrap()).await, ["d"]);
     assert_eq!(database.store.account_pauses().await.unwrap(), []);
 }
 
@@ -92,9 +94,11 @@ pub(crate) async fn what_a_task_cost_is_counted_since_a_person_had_a_word(databa
     let (fail, end) = requeue(3);
     change(database, "a", fail, end).await;
     assert_eq!(spent().await, 3);
+    assert!(settle(database, "a").await);
     let mut tx = database.store.begin().await.unwrap();
     let seen = tx.lifecycle(&id("a")).await.unwrap().unwrap();
     assert_eq!(tx.task_spent(&id("a"), &seen).await.unwrap(), 3);
+    assert_eq!(tx.ready_spent().await.unwrap().into_iter().collect::<Vec<_>>(), [(id("a"), 3)]);
 }
 
 pub(crate) async fn a_breaker_is_changed_only_as_it_was_seen(database: &Database) {
