@@ -10,7 +10,6 @@
 
 mod accounts;
 mod agents;
-mod answers;
 mod attempts;
 mod breakers;
 mod change;
@@ -20,6 +19,7 @@ mod error;
 mod executors;
 mod graph;
 mod logs;
+mod people;
 mod settings;
 mod tasks;
 #[cfg(feature = "testing")]
@@ -28,7 +28,6 @@ mod wishes;
 
 pub use accounts::AccountPause;
 pub use agents::AgentRow;
-pub use answers::AnswerRow;
 pub use attempts::{AttemptEnd, AttemptRow, EarlierFailure, OpenAttempt};
 pub use breakers::BreakerRow;
 pub use change::{EventRow, Moved};
@@ -38,5 +37,6 @@ pub use error::StoreError;
 pub use executors::ExecutorRow;
 pub use graph::{GraphEdge, GraphTask};
 pub use logs::LogRow;
+pub use people::AnswerRow;
 pub use tasks::{DependencyRow, TaskRow};
 pub use wishes::{Wish, WishRow};
