@@ -3,13 +3,16 @@
 //! Every loop is level-triggered: what it does follows from what the database holds, so that it can be stopped and
 //! started at any moment.
 
+mod accounts;
 mod answers;
 mod api;
 mod attempts;
 mod interventions;
 mod logs;
+mod questions;
 mod reconcile;
 mod results;
+mod specification;
 mod status;
 #[cfg(test)]
 mod tests;
