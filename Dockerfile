@@ -25,8 +25,8 @@ RUN apt-get update \
  && useradd --uid 1000 --gid 1000 --create-home --shell /usr/sbin/nologin coditect \
  && mkdir --mode 1777 /data \
  && mkdir /repo && chown coditect:coditect /repo
-# The bases that a service writes below. Elsewhere it needs no more than to read, and /tmp.
-ENV CODITECT_EXECUTOR__DATA_DIR=/data
+# A folder of its own in there, which it can protect. Besides /data, /repo and /tmp a service only reads.
+ENV CODITECT_EXECUTOR__DATA_DIR=/data/executor
 WORKDIR /etc/coditect
 USER 1000:1000
 ENTRYPOINT ["/usr/bin/tini", "--"]
