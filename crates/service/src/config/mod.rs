@@ -3,6 +3,7 @@
 //! Defaults, then the JSON file, then `CODITECT_<SECTION>__<KEY>`, then `DATABASE_URL` and `REDIS_URL`; what comes
 //! later wins. The doc comments of the sections are the descriptions in the generated JSON Schema.
 
+mod agents;
 mod environment;
 mod error;
 mod infrastructure;
@@ -17,6 +18,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use agents::{AgentRule, AgentsConfig};
 pub use environment::{Environment, variable};
 pub use error::{ConfigError, Problem};
 pub use infrastructure::{
@@ -26,8 +28,8 @@ pub use infrastructure::{
 pub use load::DEFAULT_FILE;
 pub use secret::SecretUrl;
 pub use work::{
-    AgentsConfig, DispatchConfig, ExecutorConfig, PlanConfig, ProjectConfig, ReconcileConfig, RepositoryConfig,
-    RetryConfig, Runtime, VerifyConfig,
+    DispatchConfig, ExecutorConfig, PlanConfig, ProjectConfig, ReconcileConfig, RepositoryConfig, RetryConfig, Runtime,
+    VerifyConfig,
 };
 
 use crate::ServiceName;
@@ -49,7 +51,7 @@ pub struct Config {
     pub redis: RedisConfig,
     /// How ready tasks are given to agents.
     pub dispatch: DispatchConfig,
-    /// Where agents are defined and what they are called.
+    /// Where agents are defined, what they are called, and which tasks they get.
     pub agents: AgentsConfig,
     /// How agents are run.
     pub executor: ExecutorConfig,
