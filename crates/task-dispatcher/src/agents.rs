@@ -122,18 +122,16 @@ impl Agents {
 }
 
 fn rules(config: &Config) -> Rules {
-    let (mappings, default) = (config.agents.mappings.clone(), config.dispatch.default_agent.clone());
-    Rules { mappings, rules: Vec::new(), default }
+    config.agents.rules(&config.dispatch.default_agent)
 }
 
 /// The folders of definitions, as paths that mean the same to every process.
 fn directories(config: &Config) -> Vec<PathBuf> {
     let repository = Path::new(&config.repository.path);
-    let relative = |folder: &String| {
-        let folder = if repository.is_dir() { repository.join(folder) } else { PathBuf::from(folder) };
-        std::path::absolute(&folder).unwrap_or(folder)
-    };
-    config.agents.directories.iter().map(relative).collect()
+    // A repository elsewhere has no folders here.
+    let base = if repository.is_dir() { repository } else { Path::new("") };
+    let absolute = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
+    config.agents.folders(base).into_iter().map(absolute).collect()
 }
 
 /// What the markdown files below the folders look like from outside: their names, sizes and times.

@@ -4,6 +4,7 @@
 //! later wins. The doc comments of the sections are the descriptions in the generated JSON Schema.
 
 mod accounts;
+mod agents;
 mod environment;
 mod error;
 mod infrastructure;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use accounts::{AccountConfig, BreakerConfig, BudgetConfig};
+pub use agents::{AgentRule, AgentsConfig};
 pub use environment::{Environment, variable};
 pub use error::{ConfigError, Problem};
 pub use infrastructure::{
@@ -28,8 +30,8 @@ pub use infrastructure::{
 pub use load::DEFAULT_FILE;
 pub use secret::SecretUrl;
 pub use work::{
-    AgentsConfig, ClaudeConfig, DispatchConfig, ExecutorConfig, PermissionMode, PlanConfig, ProjectConfig,
-    ReconcileConfig, RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
+    ClaudeConfig, DispatchConfig, ExecutorConfig, PermissionMode, PlanConfig, ProjectConfig, ReconcileConfig,
+    RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
 };
 
 use crate::ServiceName;
@@ -51,7 +53,7 @@ pub struct Config {
     pub redis: RedisConfig,
     /// How ready tasks are given to agents.
     pub dispatch: DispatchConfig,
-    /// Where agents are defined and what they are called.
+    /// Where agents are defined, what they are called, and which tasks they get.
     pub agents: AgentsConfig,
     /// The accounts that attempts are charged to, by name.
     pub accounts: BTreeMap<String, AccountConfig>,
