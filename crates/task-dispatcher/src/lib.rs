@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use coditect_queue::message::{Event, Ready};
 use coditect_queue::{ConsumerOptions, Queue, Stream};
+use coditect_service::leadership::{self, Term};
 use coditect_service::{Readiness, Service, database, ticker};
 use coditect_store::Durability;
 use tokio::sync::Mutex;
@@ -26,7 +27,7 @@ use crate::wake::{Wake, frees_a_slot};
 /// How many entries are read at once.
 const BATCH: usize = 256;
 
-/// The name of the group and, as there is one dispatcher, of its consumer.
+/// The name of the group and, as one dispatcher leads, of its consumer.
 const GROUP: &str = "task-dispatcher";
 
 /// Runs the service until it drains.
@@ -40,12 +41,23 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let config = &service.config;
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
     let Some(store) = database::open(&service, Durability::Normal).await else { return Ok(()) };
-    let drain = &service.shutdown.drain;
+    let every = config.reconcile.interval();
+    let leading = leadership::lead(&service, &store, |term| act(&service, &queue, term), std::future::pending);
+    tokio::try_join!(service.serve_grpc(api::api(store.clone(), config.clone())), async {
+        tokio::join!(leading, watch_redis(&queue, &service.readiness, every, &service));
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// What the leader does.
+async fn act(service: &Service, queue: &Queue, term: Term) {
+    let (config, readiness, ended) = (&service.config, &service.readiness, &term.ended);
     let options = || ConsumerOptions { batch: BATCH, prefetch: BATCH, ..ConsumerOptions::new(GROUP, GROUP) };
-    let ready = queue.consume::<Ready>(Stream::Ready, options(), drain.clone());
-    let events = queue.consume::<Event>(Stream::Events, options(), drain.clone());
-    let dispatcher = Mutex::new(Dispatcher::new(store.clone(), queue.clone(), config.clone()));
-    let (wake, readiness) = (Wake::default(), &service.readiness);
+    let ready = queue.consume::<Ready>(Stream::Ready, options(), ended.clone());
+    let events = queue.consume::<Event>(Stream::Events, options(), ended.clone());
+    let dispatcher = Mutex::new(Dispatcher::new(term.store.clone(), queue.clone(), config.clone()));
+    let wake = Wake::default();
     let pass = async || {
         let lost = wake.take_lost();
         let passed = dispatcher.lock().await.pass(lost).await;
@@ -58,17 +70,11 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         }
         passed.map(drop)
     };
-    let every = config.reconcile.interval();
-    tokio::try_join!(service.serve_grpc(api::api(store, config.clone())), async {
-        tokio::join!(
-            wake.on(ready, |_| true, drain),
-            wake.on(events, frees_a_slot, drain),
-            ticker::run("dispatch", every, &wake.notify, drain, pass),
-            watch_redis(&queue, readiness, every, &service),
-        );
-        Ok(())
-    })?;
-    Ok(())
+    tokio::join!(
+        wake.on(ready, |_| true, ended),
+        wake.on(events, frees_a_slot, ended),
+        ticker::run("dispatch", config.reconcile.interval(), &wake.notify, ended, pass),
+    );
 }
 
 /// Keeps the check of Redis up to date until the service drains.

@@ -71,10 +71,13 @@ fn names(config: &Config, broken: &mut Vec<Broken>) {
             refuse(path, text, "expected some text");
         }
     }
-    let endpoint = &config.executor.orchestrator;
-    if !["http://", "https://"].iter().any(|scheme| endpoint.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
-    {
-        refuse("executor.orchestrator", endpoint, "expected a URL like http://127.0.0.1:7001");
+    let endpoint = |url: &str| {
+        ["http://", "https://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+    };
+    let executor = &config.executor;
+    if executor.orchestrators().next().is_none() || !executor.orchestrators().all(endpoint) {
+        let expected = "expected a URL like http://127.0.0.1:7001, or several with commas between them";
+        refuse("executor.orchestrator", &executor.orchestrator, expected);
     }
 }
 

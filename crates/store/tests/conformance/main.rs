@@ -9,6 +9,7 @@ mod changes;
 mod documents;
 mod facts;
 mod graph;
+mod leases;
 mod plan;
 mod schema;
 
@@ -37,6 +38,12 @@ macro_rules! on_both_engines {
 }
 
 on_both_engines! {
+    leases:
+        a_lease_is_one_holders_until_it_runs_out_and_then_the_next_ones_with_a_higher_epoch,
+        a_lease_is_renewed_by_its_holder_alone_and_given_back_at_once,
+        the_lease_of_one_that_is_dead_for_certain_is_taken_at_once,
+        a_leader_that_was_succeeded_writes_nothing_any_more,
+        a_successor_waits_for_the_transaction_its_predecessor_has_open;
     schema:
         migrating_again_changes_nothing,
         a_database_that_was_never_migrated_is_refused,
