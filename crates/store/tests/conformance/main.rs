@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod accounts;
 mod attempts;
 mod changes;
 mod documents;
@@ -90,4 +91,15 @@ on_both_engines! {
         facts_are_kept_changed_and_forgotten,
         facts_are_found_by_what_their_key_begins_with,
         an_executor_is_known_by_what_it_said_last;
+    accounts:
+        of_two_pauses_the_longer_one_holds,
+        a_pause_is_lifted_when_its_time_is_over_or_a_person_says_so,
+        what_accounts_spent_is_added_up_and_open_attempts_are_reserved,
+        what_a_task_cost_is_counted_since_a_person_had_a_word,
+        a_breaker_is_changed_only_as_it_was_seen,
+        an_attempt_keeps_why_it_has_its_agent_and_what_ran,
+        earlier_failures_are_those_of_the_generation_that_were_the_tasks_own,
+        answers_and_the_agent_a_person_chose_are_kept,
+        the_agents_are_those_that_were_found_last,
+        who_takes_a_turn_waits_for_the_one_before;
 }
