@@ -8,6 +8,7 @@ mod api;
 mod attempts;
 mod interventions;
 mod logs;
+mod metrics;
 mod reconcile;
 mod results;
 mod status;
@@ -21,6 +22,7 @@ use coditect_proto::v1::orchestrator_server::{OrchestratorServer, SERVICE_NAME};
 use coditect_queue::Queue;
 use coditect_service::grpc::Api;
 use coditect_service::leadership::{self, Term};
+use coditect_service::metrics::at_scrape;
 use coditect_service::{Config, Service, SystemClock, database, ticker};
 use coditect_store::{Durability, Store};
 use tokio::sync::Notify;
@@ -72,6 +74,8 @@ impl Orchestrator {
     async fn act(mut self, term: Term) {
         self.store = term.store;
         self.started_at_ms = self.clock.now_ms();
+        let this = self.clone();
+        let _told = at_scrape(move || this.clone().snapshot());
         let every = self.config.reconcile.interval();
         tokio::join!(
             self.clone().consume_results(term.ended.clone()),

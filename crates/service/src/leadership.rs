@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info, warn};
 
-use crate::{Readiness, Service};
+use crate::{Readiness, Service, metrics};
 
 /// Names an instance of which a supervisor runs one process at a time: a Pod's name, a folder on a machine.
 pub const INSTANCE: &str = "CODITECT_INSTANCE";
@@ -63,6 +63,7 @@ where
 {
     let drain = &service.shutdown.drain;
     let mut candidate = Candidate::new(service, store.clone());
+    metrics::leads(candidate.service, false);
     while !drain.is_cancelled() {
         let stood = tokio::select! {
             () = drain.cancelled() => break,
@@ -77,6 +78,7 @@ where
                 () = forever(stand_by()) => break,
             },
         };
+        metrics::leads(candidate.service, true);
         let ended = drain.child_token();
         let term = Term { store: store.led(service.name.as_str(), epoch), ended: ended.clone(), epoch };
         let lost = CancellationToken::new();
@@ -86,6 +88,7 @@ where
             () = lost.cancelled() => {}
             () = act(term) => {}
         }
+        metrics::leads(candidate.service, false);
         ended.cancel();
         drop(renewing);
         if !lost.is_cancelled() {

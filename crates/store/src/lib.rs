@@ -21,6 +21,7 @@ mod executors;
 mod graph;
 mod leases;
 mod logs;
+mod metrics;
 mod settings;
 mod tasks;
 #[cfg(feature = "testing")]
@@ -40,5 +41,6 @@ pub use executors::ExecutorRow;
 pub use graph::{GraphEdge, GraphTask};
 pub use leases::{Lease, LeaseRow};
 pub use logs::LogRow;
+pub use metrics::{DURATION_BOUNDS_MS, Durations, Used};
 pub use tasks::{DependencyRow, TaskRow};
 pub use wishes::{Wish, WishRow};
