@@ -28,8 +28,8 @@ pub use infrastructure::{
 pub use load::DEFAULT_FILE;
 pub use secret::SecretUrl;
 pub use work::{
-    AgentsConfig, DispatchConfig, ExecutorConfig, PlanConfig, ProjectConfig, ReconcileConfig, RepositoryConfig,
-    RetryConfig, Runtime, VerifyConfig,
+    AgentsConfig, ClaudeConfig, DispatchConfig, ExecutorConfig, PermissionMode, PlanConfig, ProjectConfig,
+    ReconcileConfig, RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
 };
 
 use crate::ServiceName;

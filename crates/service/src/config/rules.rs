@@ -75,6 +75,7 @@ fn names(config: &Config, broken: &mut Vec<Broken>) {
         ("dispatch.default_agent", &config.dispatch.default_agent),
         ("dispatch.pool", &config.dispatch.pool),
         ("executor.data_dir", &config.executor.data_dir),
+        ("executor.claude.program", &config.executor.claude.program),
     ] {
         if text.trim().is_empty() {
             refuse(path, text, "expected some text");
