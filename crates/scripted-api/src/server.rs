@@ -165,7 +165,7 @@ fn refuse(message: &str) -> Fail {
 
 async fn messages(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
     let request = Request::new(body);
-    let bearer = || Some(headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?);
+    let bearer = || headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
     let credential = headers.get("x-api-key").and_then(|key| key.to_str().ok()).or_else(bearer);
     match shared.reply(&request, credential) {
         Reply::Fail(fail) => {
