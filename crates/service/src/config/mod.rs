@@ -18,7 +18,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use accounts::AccountConfig;
+pub use accounts::{AccountConfig, BreakerConfig, BudgetConfig};
 pub use environment::{Environment, variable};
 pub use error::{ConfigError, Problem};
 pub use infrastructure::{
@@ -55,6 +55,10 @@ pub struct Config {
     pub agents: AgentsConfig,
     /// The accounts that attempts are charged to, by name.
     pub accounts: BTreeMap<String, AccountConfig>,
+    /// What may be spent.
+    pub budget: BudgetConfig,
+    /// When an agent or an account that keeps failing is left alone.
+    pub breaker: BreakerConfig,
     /// How agents are run.
     pub executor: ExecutorConfig,
     /// How results are verified.
@@ -82,6 +86,8 @@ impl Default for Config {
             dispatch: Default::default(),
             agents: Default::default(),
             accounts: accounts::default_accounts(),
+            budget: Default::default(),
+            breaker: Default::default(),
             executor: Default::default(),
             verify: Default::default(),
             retry: Default::default(),

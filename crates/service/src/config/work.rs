@@ -196,7 +196,7 @@ pub struct ExecutorConfig {
     pub env_allow: Vec<String>,
     /// The folder for clones, worktrees and logs.
     pub data_dir: String,
-    /// The orchestrator's gRPC server, as a URL.
+    /// The orchestrator's gRPC server, as a URL; or those of several instances, separated by commas.
     pub orchestrator: String,
 }
 
@@ -243,6 +243,11 @@ impl ExecutorConfig {
     #[must_use]
     pub const fn lease(&self) -> Duration {
         Duration::from_millis(self.lease_ms)
+    }
+
+    /// The URLs of the orchestrator's instances.
+    pub fn orchestrators(&self) -> impl Iterator<Item = &str> {
+        self.orchestrator.split(',').map(str::trim).filter(|url| !url.is_empty())
     }
 
     /// How often a claim is renewed: two renewals may be lost without losing the claim.
