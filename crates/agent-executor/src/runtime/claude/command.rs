@@ -103,7 +103,8 @@ fn variable_for(name: &str, credential: &str) -> &'static str {
 /// The program's absolute path, where the executor's `PATH` has it.
 fn program(name: &str, host_env: &[(String, String)]) -> String {
     if name.contains('/') {
-        return name.to_owned();
+        // The run begins in another folder than the executor.
+        return std::path::absolute(name).map_or_else(|_| name.to_owned(), |path| path.to_string_lossy().into_owned());
     }
     let path = host_env.iter().find(|(variable, _)| variable == "PATH").map_or("", |(_, value)| value.as_str());
     let found = std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| file.is_file());
