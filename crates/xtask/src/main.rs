@@ -61,7 +61,7 @@ enum Command {
         #[arg(default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         times: u32,
     },
-    /// Install Claude Code below the target folder and run the executor's tests against it, with a scripted API
+    /// Install Claude Code below the target folder and run the tests against it, with a scripted API
     #[command(after_help = "Example: cargo xtask real-cli")]
     RealCli {
         #[command(flatten)]

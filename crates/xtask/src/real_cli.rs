@@ -1,4 +1,4 @@
-//! `cargo xtask real-cli`: the executor's tests against the real Claude Code, which is installed below the target
+//! `cargo xtask real-cli`: the tests against the real Claude Code, which is installed below the target
 //! folder, in the version the executor was measured with. Nothing else on the machine is touched.
 
 use std::path::{Path, PathBuf};
@@ -17,7 +17,13 @@ const PACKAGE: &str = "@anthropic-ai/claude-code@2.1.330";
 /// Installs the program and runs the tests; answers whether all passed.
 pub(crate) fn run(install: bool) -> anyhow::Result<bool> {
     ensure(install)?;
-    let mut tests = cargo(&["test", "--package", "agent-executor", "--test", "real_cli", "--", "--nocapture"]);
+    report::remark("Building");
+    if !cargo(&["build", "--quiet", "--workspace", "--bins"]).status().context("cannot run cargo")?.success() {
+        bail!("the build failed: see above");
+    }
+    let packages = ["--package", "agent-executor", "--package", "coditect-tests"];
+    let mut tests = cargo(&["test", "--test", "real_cli"]);
+    tests.args(packages).args(["--", "--nocapture"]);
     Ok(tests.status().context("cannot run cargo")?.success())
 }
 
