@@ -4,6 +4,7 @@ mod cargo;
 mod demo;
 mod install;
 mod kill_matrix;
+mod real_cli;
 mod report;
 mod test;
 mod tool;
@@ -60,6 +61,12 @@ enum Command {
         #[arg(default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         times: u32,
     },
+    /// Install Claude Code below the target folder and run the tests against it, with a scripted API
+    #[command(after_help = "Example: cargo xtask real-cli")]
+    RealCli {
+        #[command(flatten)]
+        tools: Tools,
+    },
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -74,6 +81,7 @@ fn main() -> ExitCode {
         Command::Demo { tools, arguments } => demo::run(!tools.no_install, &arguments),
         Command::Test { tools, full } => test::run(!tools.no_install, full),
         Command::KillMatrix { tools, times } => kill_matrix::run(!tools.no_install, times),
+        Command::RealCli { tools } => real_cli::run(!tools.no_install),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

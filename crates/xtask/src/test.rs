@@ -10,6 +10,7 @@ use anyhow::Context;
 
 use crate::cargo::cargo;
 use crate::install::ensure;
+use crate::real_cli;
 use crate::report::{self, Counts};
 use crate::tool::{Tool, postgres};
 
@@ -20,7 +21,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     for tool in [Tool::Git, Tool::Redis] {
         ensure(tool, install)?;
     }
-    let optional = |tool: Tool, what: &str| match ensure(tool, install) {
+    let or_skip = |there: anyhow::Result<()>, what: &str| match there {
         Ok(()) => Ok(true),
         Err(error) if strict => Err(error.context(format!("with CI=true {what} may not be skipped"))),
         Err(error) => {
@@ -29,9 +30,11 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
             Ok(false)
         }
     };
+    let optional = |tool: Tool, what: &str| or_skip(ensure(tool, install), what);
     let format = optional(Tool::Rustfmt, "format")?;
     let lints = optional(Tool::Clippy, "lints")?;
     optional(Tool::Postgres, "tests on PostgreSQL")?;
+    or_skip(real_cli::ensure(install), "tests with the real Claude Code")?;
 
     let mut checks = Vec::new();
     if format {
