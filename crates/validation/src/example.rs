@@ -16,6 +16,9 @@ pub const BRANCH: &str = "main";
 /// Where the work lands.
 pub const TARGET: &str = "coditect/integration";
 
+/// How many attempts may be open at once.
+pub const SLOTS: usize = 5;
+
 /// The folder `examples/v2`.
 #[must_use]
 pub fn folder() -> PathBuf {

@@ -57,8 +57,11 @@ pub struct Count {
     pub settled: usize,
     /// Of the landed, those that no person had a hand in.
     pub alone: usize,
-    /// How long each assignment took from ready, in milliseconds, in ascending order.
+    /// How long each assignment took from the moment at which it could be made, in milliseconds, in ascending order:
+    /// the task was ready, and fewer attempts were open than may be.
     pub dispatch_ms: Vec<i64>,
+    /// How long each task was ready before it was assigned, its turn awaited included.
+    pub wait_ms: Vec<i64>,
     /// How many attempts were claimed.
     pub claimed: usize,
     /// For how long at least one attempt was open, in milliseconds.
@@ -68,34 +71,27 @@ pub struct Count {
 const OPEN: [&str; 4] = ["assigned", "running", "verifying", "landing"];
 
 impl Count {
-    /// Counts.
+    /// Counts a history in which at most `slots` attempts may be open.
     #[must_use]
-    pub fn of(events: &[Event]) -> Self {
+    pub fn of(events: &[Event], slots: usize) -> Self {
         let mut count = Self::default();
+        count.tasks(events);
+        count.turns(events, slots);
+        count
+    }
+
+    /// What became of each task.
+    fn tasks(&mut self, events: &[Event]) {
+        let count = self;
         let mut by_task: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
         for event in events {
             by_task.entry(&event.key).or_default().push(event);
         }
-        // When an attempt was opened (+1) or closed (-1).
-        let mut turns: Vec<(i64, i32)> = Vec::new();
         for (key, events) in &by_task {
-            let (mut ready, mut attempts, mut person) = (None, 0, false);
-            for event in events {
-                match (event.from.as_str(), event.to.as_str()) {
-                    ("ready", "assigned") => {
-                        attempts += 1;
-                        count.dispatch_ms.extend(ready.take().map(|at_ms| event.at_ms - at_ms));
-                    }
-                    (_, "ready") => ready = Some(event.at_ms),
-                    (_, "running") => count.claimed += 1,
-                    _ => {}
-                }
-                let (was, is) = (OPEN.contains(&event.from.as_str()), OPEN.contains(&event.to.as_str()));
-                if was != is {
-                    turns.push((event.at_ms, if is { 1 } else { -1 }));
-                }
-                person |= event.actor.starts_with("person:");
-            }
+            let assigned = events.iter().filter(|event| event.to == "assigned").count();
+            count.claimed += events.iter().filter(|event| event.to == "running").count();
+            let person = events.iter().any(|event| event.actor.starts_with("person:"));
+            let attempts = i64::try_from(assigned).unwrap_or(i64::MAX);
             let Some(last) = events.last().filter(|_| attempts > 0) else { continue };
             match last.to.as_str() {
                 "completed" if last.from == "landing" => {
@@ -111,19 +107,44 @@ impl Count {
                 _ => {}
             }
         }
-        count.dispatch_ms.sort_unstable();
-        turns.sort_unstable_by_key(|(at_ms, turn)| (*at_ms, -turn));
-        let (mut open, mut since) = (0, 0);
-        for (at_ms, turn) in turns {
-            if open == 0 {
-                since = at_ms;
+    }
+
+    /// What happened over time: how many attempts were open, and how long assignments took.
+    fn turns(&mut self, events: &[Event], slots: usize) {
+        let (mut open, mut busy_since) = (0_usize, 0);
+        // Since when there is room for another attempt.
+        let mut room_since = i64::MIN;
+        let mut ready: HashMap<&str, i64> = HashMap::new();
+        for event in events {
+            let Event { key, from, to, at_ms, .. } = event;
+            if to == "ready" {
+                ready.insert(key, *at_ms);
             }
-            open += turn;
-            if open == 0 {
-                count.active_ms += at_ms - since;
+            match (OPEN.contains(&from.as_str()), OPEN.contains(&to.as_str())) {
+                (false, true) => {
+                    if let Some(ready_ms) = ready.remove(key.as_str()) {
+                        self.wait_ms.push(at_ms - ready_ms);
+                        self.dispatch_ms.push((at_ms - ready_ms.max(room_since)).max(0));
+                    }
+                    if open == 0 {
+                        busy_since = *at_ms;
+                    }
+                    open += 1;
+                }
+                (true, false) => {
+                    if open >= slots {
+                        room_since = *at_ms;
+                    }
+                    open = open.saturating_sub(1);
+                    if open == 0 {
+                        self.active_ms += at_ms - busy_since;
+                    }
+                }
+                _ => {}
             }
         }
-        count
+        self.dispatch_ms.sort_unstable();
+        self.wait_ms.sort_unstable();
     }
 
     /// Of the tasks that landed or were stopped, the share that landed.
@@ -138,11 +159,16 @@ impl Count {
         share(self.alone, self.settled)
     }
 
-    /// What 95 of 100 assignments did not exceed (nearest rank).
+    /// What 95 of 100 assignments did not exceed (nearest rank), from the moment at which they could be made.
     #[must_use]
     pub fn dispatch_p95_ms(&self) -> Option<i64> {
-        let rank = (self.dispatch_ms.len() * 95).div_ceil(100);
-        self.dispatch_ms.get(rank.checked_sub(1)?).copied()
+        percentile_95(&self.dispatch_ms)
+    }
+
+    /// The same from the moment at which the task was ready.
+    #[must_use]
+    pub fn wait_p95_ms(&self) -> Option<i64> {
+        percentile_95(&self.wait_ms)
     }
 
     /// Landed tasks per hour of the time in which an attempt was open.
@@ -150,6 +176,11 @@ impl Count {
     pub fn throughput_per_hour(&self) -> Option<f64> {
         (self.active_ms > 0).then(|| float(self.landed.len()) * 3_600_000.0 / self.active_ms as f64)
     }
+}
+
+fn percentile_95(sorted: &[i64]) -> Option<i64> {
+    let rank = (sorted.len() * 95).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).copied()
 }
 
 fn share(part: usize, whole: usize) -> Option<f64> {
@@ -190,10 +221,26 @@ mod tests {
             ("1", "landing", 134),
             ("1", "completed", 140),
         ]);
-        let count = Count::of(&events);
+        let count = Count::of(&events, 5);
         assert_eq!(count.landed, HashMap::from([("1".to_owned(), 2)]));
         assert_eq!((count.dispatch_ms.clone(), count.claimed, count.active_ms), (vec![10, 100], 2, 19));
         assert_eq!((count.success(), count.autonomy(), count.dispatch_p95_ms()), (Some(1.0), Some(1.0), Some(100)));
+    }
+
+    #[test]
+    fn waiting_for_a_slot_is_not_dispatching() {
+        let events = history(&[
+            ("1", "ready", 0),
+            ("2", "ready", 0),
+            ("1", "assigned", 4),
+            ("1", "running", 5),
+            ("1", "waiting_retry", 1_000),
+            ("2", "assigned", 1_003),
+            ("2", "running", 1_004),
+        ]);
+        let count = Count::of(&events, 1);
+        assert_eq!((count.dispatch_ms.clone(), count.wait_ms.clone()), (vec![3, 4], vec![4, 1_003]));
+        assert_eq!(Count::of(&events, 2).dispatch_ms, [4, 1_003]);
     }
 
     #[test]
@@ -210,9 +257,9 @@ mod tests {
             ("2", "skipped", 9),
             ("3", "ready", 9),
         ]);
-        let count = Count::of(&events);
+        let count = Count::of(&events, 5);
         assert_eq!((count.stopped.clone(), count.settled), (vec!["1".to_owned()], 2));
         assert_eq!((count.success(), count.autonomy()), (Some(0.0), Some(0.0)));
-        assert_eq!(Count::of(&[]).success(), None);
+        assert_eq!(Count::of(&[], 5).success(), None);
     }
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
+use coditect_validation::example::SLOTS;
 use coditect_validation::history::{self, Count, Event};
 use coditect_validation::ledger::Ledger;
 use coditect_validation::system::System;
@@ -75,7 +76,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         seed: args.seed,
         ledger: &ledger,
     };
-    tell(&format!("{} tasks, {done} of them done, five agents at a time, seed {}", tasks.len(), args.seed));
+    tell(&format!("{} tasks, {done} of them done, {SLOTS} agents at a time, seed {}", tasks.len(), args.seed));
     let began = Instant::now();
     let finished = system.work()?;
     tell(&format!("the run ended after {} s; asking the system again after a restart", began.elapsed().as_secs()));
@@ -84,7 +85,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     let status = again.status()?;
     let later = runtime.block_on(history::read(database))?;
 
-    let count = Count::of(&events);
+    let count = Count::of(&events, SLOTS);
     let ledger = Ledger::read(&fs::read_to_string(&ledger).unwrap_or_default());
     let mut verdict =
         Verdict::new(&status, &Counted { planned: tasks.len(), before: done, count: &count, ledger: &ledger });

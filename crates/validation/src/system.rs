@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::example::PLAN;
+use crate::example::{PLAN, SLOTS};
 
 /// The longest a run may take.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -99,6 +99,7 @@ impl System<'_> {
             up.env_remove(variable);
         }
         up.env("FAKE_AGENT_SEED", self.seed.to_string()).env("FAKE_AGENT_LEDGER", self.ledger).env("NO_COLOR", "1");
+        up.env("CODITECT_DISPATCH__MAX_CONCURRENT", SLOTS.to_string());
         up.current_dir(self.root).stdin(Stdio::null());
         up.stdout(log.try_clone().context("the log cannot be shared")?).stderr(log);
         up.spawn().context("cannot run coditect")
