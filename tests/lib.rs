@@ -2,6 +2,8 @@
 //! nothing the system says of itself.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test fixture")]
 
+pub mod cluster;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;

@@ -29,7 +29,7 @@ pub struct Work {
     queue: Queue,
     readiness: Readiness,
     reconcile: Duration,
-    drain: CancellationToken,
+    ended: CancellationToken,
     /// Whether the database failed the last time, as it was logged. Nothing is read from the streams until it works.
     outage: bool,
     /// Entries that could not be dealt with: the next graph that is built deals with them all.
@@ -40,30 +40,36 @@ pub struct Work {
 impl Work {
     /// A loop for `resolver`.
     #[must_use]
-    pub fn new(resolver: Arc<Mutex<Resolver>>, store: Store, queue: Queue, service: &Service) -> Self {
+    pub fn new(
+        resolver: Arc<Mutex<Resolver>>,
+        store: Store,
+        queue: Queue,
+        service: &Service,
+        ended: CancellationToken,
+    ) -> Self {
         Self {
             resolver,
             store,
             queue,
             readiness: service.readiness.clone(),
             reconcile: service.config.reconcile.interval(),
-            drain: service.shutdown.drain.clone(),
+            ended,
             outage: false,
             owed: Vec::new(),
             clock: SystemClock,
         }
     }
 
-    /// Runs until the service drains. The graph is built at once, then on every changed plan, after every outage of
+    /// Runs until `ended`. The graph is built at once, then on every changed plan, after every outage of
     /// Redis, and at every interval.
     pub async fn run(mut self, mut plans: Consumer<PlanChanged>, mut events: Consumer<Event>) {
         let mut reconnected = (plans.reconnected(), events.reconnected());
         let mut reconcile = interval(self.reconcile);
         reconcile.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let drain = self.drain.clone();
-        while !drain.is_cancelled() {
+        let ended = self.ended.clone();
+        while !ended.is_cancelled() {
             tokio::select! {
-                () = drain.cancelled() => {}
+                () = ended.cancelled() => {}
                 // The first tick is at once.
                 _ = reconcile.tick() => {
                     self.rebuild().await;

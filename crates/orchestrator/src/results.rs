@@ -99,7 +99,7 @@ impl Orchestrator {
         let verdict = match seen.state {
             // It was never claimed: nothing has been tried.
             TaskState::Assigned => Verdict::Requeue,
-            _ => self.retry.decide(class, spent, seen.attempts_started, reset_at_ms, now_ms, unit),
+            _ => self.retry.decide(class, spent, seen.attempts_started, now_ms, unit),
         };
         let due_at_ms = match verdict {
             Verdict::RetryAt(at_ms) => Some(at_ms),

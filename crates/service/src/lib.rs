@@ -22,6 +22,7 @@ pub mod config;
 pub mod database;
 pub mod grpc;
 pub mod ids;
+pub mod leadership;
 pub mod listen;
 mod name;
 mod readiness;

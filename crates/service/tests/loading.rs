@@ -133,7 +133,7 @@ fn a_value_of_the_wrong_kind_is_refused_with_value_expectation_and_origin() {
         (
             r#"{"executor": {"runtime": "magic"}}"#,
             ("X", ""),
-            r#"`executor.runtime` is "magic" in FILE: expected one of: script, command"#,
+            r#"`executor.runtime` is "magic" in FILE: expected one of: script, command, claude-code"#,
         ),
         (r#"{"plan": {"paths": "PLAN.md"}}"#, ("X", ""), r#"`plan.paths` is "PLAN.md" in FILE: expected a list"#),
         (r#"{"plan": {"paths": [7]}}"#, ("X", ""), "`plan.paths.0` is 7 in FILE: expected text"),

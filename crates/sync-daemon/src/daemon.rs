@@ -68,7 +68,7 @@ impl Daemon {
         mut self,
         mut changes: mpsc::Receiver<usize>,
         mut events: Consumer<Event>,
-        mut asked: mpsc::Receiver<Ask>,
+        asked: &mut mpsc::Receiver<Ask>,
         drain: CancellationToken,
     ) {
         self.sync_all().await;

@@ -12,8 +12,10 @@ use coditect_service::config::SecretUrl;
 use coditect_service::{Config, Readiness, Service, ServiceName, Shutdown, SystemClock};
 use coditect_store::testing::Database;
 use coditect_store::{AttemptEnd, ExecutorRow, OpenAttempt, PlannedDocument, PlannedTask, Store};
+use task_dispatcher::agents::Agents;
 use task_dispatcher::dispatch::Dispatcher;
 use tempfile::TempDir;
+use tokio::sync::RwLock;
 
 /// Longer than anything takes, on a busy machine too.
 pub const LONG: Duration = Duration::from_secs(30);
@@ -88,13 +90,20 @@ impl World {
     pub async fn assigned(&self, key: &str, at_ms: i64) {
         let mut tx = self.store.begin().await.unwrap();
         let seen = tx.lifecycle(&id(key)).await.unwrap().unwrap();
-        let open = OpenAttempt { id: AttemptId::from_parts(at_ms, &[1; 10]), agent: "a".into(), account: "b".into() };
+        let open = OpenAttempt {
+            id: AttemptId::from_parts(at_ms, &[1; 10]),
+            agent: "a".into(),
+            account: "b".into(),
+            because: Vec::new(),
+        };
         tx.assign(&id(key), &seen, open, "task-dispatcher", at_ms).await.unwrap().unwrap();
         tx.commit().await.unwrap();
     }
 
     pub fn dispatcher(&self) -> Dispatcher {
-        Dispatcher::new(self.store.clone(), self.queue.clone(), Arc::new(self.config.clone()))
+        let config = Arc::new(self.config.clone());
+        let agents = Arc::new(RwLock::new(Agents::new(Arc::clone(&config))));
+        Dispatcher::new(self.store.clone(), self.queue.clone(), config, agents)
     }
 
     pub fn service(&self) -> Service {
