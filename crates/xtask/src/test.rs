@@ -13,6 +13,7 @@ use crate::install::ensure;
 use crate::real_cli;
 use crate::report::{self, Counts};
 use crate::tool::{Tool, postgres};
+use crate::validate;
 
 /// Runs the checks; answers whether all passed.
 pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
@@ -50,6 +51,9 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     let built = check("build", &["build", "--workspace", "--bins"])?;
     checks.push(built);
     checks.push(built && tests(strict)?);
+    if full {
+        checks.push(built && quietly("validation", validate::built()?)?);
+    }
 
     let passed = checks.iter().all(|passed| *passed);
     let verdict = if passed { "passed" } else { "FAILED" };
