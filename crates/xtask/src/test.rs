@@ -12,6 +12,7 @@ use crate::cargo::cargo;
 use crate::install::ensure;
 use crate::report::{self, Counts};
 use crate::tool::{Tool, postgres};
+use crate::{alerts, chart, images};
 
 /// Runs the checks; answers whether all passed.
 pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
@@ -20,7 +21,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     for tool in [Tool::Git, Tool::Redis] {
         ensure(tool, install)?;
     }
-    let optional = |tool: Tool, what: &str| match ensure(tool, install) {
+    let allowed = |ready: anyhow::Result<()>, what: &str| match ready {
         Ok(()) => Ok(true),
         Err(error) if strict => Err(error.context(format!("with CI=true {what} may not be skipped"))),
         Err(error) => {
@@ -29,9 +30,13 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
             Ok(false)
         }
     };
+    let optional = |tool: Tool, what: &str| allowed(ensure(tool, install), what);
     let format = optional(Tool::Rustfmt, "format")?;
     let lints = optional(Tool::Clippy, "lints")?;
     optional(Tool::Postgres, "tests on PostgreSQL")?;
+    let chart = allowed(chart::prepare(install), "chart")?;
+    let alerts = optional(Tool::Promtool, "alerts")?;
+    let images = full && allowed(images::prepare(), "images")?;
 
     let mut checks = Vec::new();
     if format {
@@ -40,6 +45,12 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     if lints {
         checks.push(check("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?);
     }
+    if chart {
+        checks.push(within("chart", chart::check));
+    }
+    if alerts {
+        checks.push(within("alerts", alerts::check));
+    }
     if full {
         checks.push(documentation()?);
     }
@@ -47,6 +58,9 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     let built = check("build", &["build", "--workspace", "--bins"])?;
     checks.push(built);
     checks.push(built && tests(strict)?);
+    if images {
+        checks.push(within("images", || images::check(false)));
+    }
 
     let passed = checks.iter().all(|passed| *passed);
     let verdict = if passed { "passed" } else { "FAILED" };
@@ -57,6 +71,18 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
 /// Runs one check quietly.
 fn check(name: &str, arguments: &[&str]) -> anyhow::Result<bool> {
     quietly(name, cargo(arguments))
+}
+
+/// Makes one check that is ours.
+fn within(name: &str, check: impl FnOnce() -> anyhow::Result<()>) -> bool {
+    report::doing(name);
+    let began = Instant::now();
+    let checked = check();
+    report::result(if checked.is_ok() { "ok" } else { "FAILED" }, name, began.elapsed());
+    if let Err(error) = &checked {
+        report::say(&format!("{error:#}"));
+    }
+    checked.is_ok()
 }
 
 fn documentation() -> anyhow::Result<bool> {
