@@ -1,7 +1,10 @@
 //! Developer commands: `cargo xtask demo` and `cargo xtask test`, on a machine that has Rust and little else.
 
+mod alerts;
 mod cargo;
+mod chart;
 mod demo;
+mod images;
 mod install;
 mod kill_matrix;
 mod real_cli;
@@ -49,7 +52,7 @@ enum Command {
     Test {
         #[command(flatten)]
         tools: Tools,
-        /// Also what takes longer: the documentation, without a warning, and the validation run
+        /// Also what takes longer: the documentation, without a warning, the validation run, the system in containers
         #[arg(long)]
         full: bool,
     },
@@ -77,6 +80,28 @@ enum Command {
         #[command(flatten)]
         tools: Tools,
     },
+    /// Lint and render the Helm chart, and check it against Kubernetes' schemas
+    #[command(after_help = "Example: cargo xtask chart --write")]
+    Chart {
+        #[command(flatten)]
+        tools: Tools,
+        /// Write what is made from the chart: k8s/, the schema of its values, copies of alerts and dashboard
+        #[arg(long)]
+        write: bool,
+    },
+    /// Check and test the alert rules, and the queries of the Grafana dashboard
+    #[command(after_help = "Example: cargo xtask alerts")]
+    Alerts {
+        #[command(flatten)]
+        tools: Tools,
+    },
+    /// Build the image, run the compose file with two executors, kill one, and see a plan completed
+    #[command(after_help = "Example: cargo xtask images --inside")]
+    Images {
+        /// Compile inside the engine, as the Dockerfile does by default, instead of taking binaries from here
+        #[arg(long)]
+        inside: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -91,6 +116,9 @@ fn main() -> ExitCode {
         Command::Demo { tools, arguments } => demo::run(!tools.no_install, &arguments),
         Command::Test { tools, full } => test::run(!tools.no_install, full),
         Command::Validate { tools, arguments } => validate::run(!tools.no_install, &arguments),
+        Command::Chart { tools, write } => chart::run(!tools.no_install, write),
+        Command::Alerts { tools } => alerts::run(!tools.no_install),
+        Command::Images { inside } => images::run(inside),
         Command::KillMatrix { tools, times } => kill_matrix::run(!tools.no_install, times),
         Command::RealCli { tools } => real_cli::run(!tools.no_install),
     };

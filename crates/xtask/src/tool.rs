@@ -24,6 +24,10 @@ pub(crate) enum Tool {
     Rustfmt,
     /// `cargo clippy`
     Clippy,
+    /// Runs Helm's library, for checks of the chart.
+    Python,
+    /// Checks alert rules.
+    Promtool,
 }
 
 /// Whether a tool is there.
@@ -46,6 +50,8 @@ impl Tool {
             Self::Postgres => "PostgreSQL",
             Self::Rustfmt => "rustfmt",
             Self::Clippy => "clippy",
+            Self::Python => "python3 with venv",
+            Self::Promtool => "promtool",
         }
     }
 
@@ -58,6 +64,8 @@ impl Tool {
             Self::Postgres => found(postgres().is_some()),
             Self::Rustfmt => found(works(cargo(&["fmt", "--version"]))),
             Self::Clippy => found(works(cargo(&["clippy", "--version"]))),
+            Self::Python => found(works(python())),
+            Self::Promtool => found(in_path("promtool").is_some()),
         }
     }
 
@@ -74,7 +82,11 @@ impl Tool {
             (Self::Rustfmt, Manager::Rustup | Manager::Apt | Manager::Dnf) => &[&["rustfmt"]],
             (Self::Clippy, Manager::Rustup | Manager::Dnf) => &[&["clippy"]],
             (Self::Clippy, Manager::Apt) => &[&["rust-clippy"]],
-            (Self::Git | Self::Redis | Self::Postgres, Manager::Rustup)
+            (Self::Python, Manager::Apt) => &[&["python3", "python3-venv"]],
+            (Self::Python, Manager::Dnf | Manager::Brew) => &[&["python3"]],
+            (Self::Promtool, Manager::Apt | Manager::Brew) => &[&["prometheus"]],
+            (Self::Promtool, Manager::Dnf) => &[&["golang-github-prometheus"]],
+            (Self::Git | Self::Redis | Self::Postgres | Self::Python | Self::Promtool, Manager::Rustup)
             | (Self::Rustfmt | Self::Clippy, Manager::Brew) => &[],
         }
     }
@@ -134,6 +146,13 @@ fn redis(program: &Path) -> Found {
 fn major(said: &str) -> Option<u32> {
     let version = said.split_whitespace().find_map(|word| word.strip_prefix("v="))?;
     version.split('.').next()?.parse().ok()
+}
+
+/// A Python that makes virtual environments, and is new enough for what is put into them.
+fn python() -> Command {
+    let mut command = Command::new("python3");
+    command.args(["-c", "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))"]);
+    command
 }
 
 fn works(mut command: Command) -> bool {
