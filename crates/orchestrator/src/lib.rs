@@ -6,6 +6,7 @@
 mod answers;
 mod api;
 mod attempts;
+mod http;
 mod interventions;
 mod logs;
 mod reconcile;

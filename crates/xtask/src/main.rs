@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask demo` and `cargo xtask test`, on a machine that has Rust and little else.
 
 mod cargo;
+mod dashboard;
 mod demo;
 mod install;
 mod kill_matrix;
@@ -37,6 +38,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
         arguments: Vec<OsString>,
     },
+    /// Build the dashboard, which the next build of the orchestrator embeds
+    #[command(after_help = "Example: cargo xtask dashboard --check && cargo build -p orchestrator")]
+    Dashboard {
+        /// Its types, lints and tests first
+        #[arg(long)]
+        check: bool,
+    },
     /// Everything that continuous integration checks
     #[command(
         long_about = "Everything that continuous integration checks: format, lints, build, tests.\n\nThe tests start \
@@ -72,6 +80,7 @@ struct Tools {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo { tools, arguments } => demo::run(!tools.no_install, &arguments),
+        Command::Dashboard { check } => dashboard::run(check),
         Command::Test { tools, full } => test::run(!tools.no_install, full),
         Command::KillMatrix { tools, times } => kill_matrix::run(!tools.no_install, times),
     };

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::cargo::cargo;
+use crate::dashboard;
 use crate::install::ensure;
 use crate::report::{self, Counts};
 use crate::tool::{Tool, postgres};
@@ -32,6 +33,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     let format = optional(Tool::Rustfmt, "format")?;
     let lints = optional(Tool::Clippy, "lints")?;
     optional(Tool::Postgres, "tests on PostgreSQL")?;
+    let dashboard = optional(Tool::Node, "dashboard")?;
 
     let mut checks = Vec::new();
     if format {
@@ -39,6 +41,9 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     }
     if lints {
         checks.push(check("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?);
+    }
+    if dashboard {
+        checks.push(dashboard::check()?);
     }
     if full {
         checks.push(documentation()?);

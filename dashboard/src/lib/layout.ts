@@ -18,6 +18,8 @@ export interface GroupShape {
 export interface Shape {
   groups: GroupShape[];
   links: [string, string][];
+  /** Width over height of where it is shown. */
+  aspect: number;
 }
 
 export interface Placed extends Box {
@@ -26,12 +28,14 @@ export interface Placed extends Box {
   parent: string | null;
 }
 
-export const TASK = { width: 204, height: 48 };
+export const TASK = { width: 190, height: 46 };
 export const CLOSED = { width: 248, height: 92 };
 const PAD = 14;
 const HEAD = 34;
-const GAP_X = 44;
-const GAP_Y = 14;
+const GAP_X = 32;
+const GAP_Y = 10;
+/** With more open groups than this, boxes go into rows: a chain of wide boxes would be a thin line. */
+const FEW = 3;
 
 export function layout(shape: Shape): Placed[] {
   const owner = new Map<string, string>();
@@ -61,7 +65,11 @@ export function layout(shape: Shape): Placed[] {
     }
     return { id: group.id, width: inside.width + 2 * PAD, height: inside.height + HEAD + PAD };
   });
-  const outside = arrange(boxes, [...outer.values()], { x: 96, y: 36 });
+  const open = shape.groups.filter((group) => group.tasks.length > 0).length;
+  const outside =
+    open > FEW
+      ? rows(boxes, [...outer.values()], shape.aspect)
+      : arrange(boxes, [...outer.values()], { x: 96, y: 36 });
   // Parents before children, as the drawing wants them.
   return [...outside.items.map((item) => ({ ...item, parent: null })), ...placed];
 }
@@ -70,6 +78,47 @@ interface Arranged {
   items: (Box & { x: number; y: number })[];
   width: number;
   height: number;
+}
+
+/** Boxes in rows, each after what it depends on, and about as wide as the place they are shown in. */
+function rows(boxes: Box[], links: [string, string][], aspect: number): Arranged {
+  const gap = 40;
+  const area = boxes.reduce((sum, box) => sum + (box.width + gap) * (box.height + gap), 0);
+  const limit = Math.max(Math.sqrt(area * aspect) * 1.05, ...boxes.map((box) => box.width));
+  return flow(inOrder(boxes, links), limit, gap);
+}
+
+/** Each box after those it depends on; in a circle, as they come. */
+export function inOrder(boxes: Box[], links: [string, string][]): Box[] {
+  const before = new Map<string, Set<string>>(boxes.map((box) => [box.id, new Set()]));
+  for (const [from, to] of links) before.get(to)?.add(from);
+  const left = [...boxes];
+  const ordered: Box[] = [];
+  while (left.length > 0) {
+    const free = left.findIndex((box) => before.get(box.id)?.size === 0);
+    const [next] = left.splice(Math.max(free, 0), 1);
+    if (!next) break;
+    ordered.push(next);
+    for (const waits of before.values()) waits.delete(next.id);
+  }
+  return ordered;
+}
+
+function flow(boxes: Box[], limit: number, gap: number): Arranged {
+  const items: Arranged["items"] = [];
+  let [x, y, row, width] = [0, 0, 0, 0];
+  for (const box of boxes) {
+    if (x > 0 && x + box.width > limit) {
+      x = 0;
+      y += row + gap;
+      row = 0;
+    }
+    items.push({ ...box, x, y });
+    x += box.width + gap;
+    width = Math.max(width, x - gap);
+    row = Math.max(row, box.height);
+  }
+  return { items, width, height: y + row };
 }
 
 /** What is connected goes into layers from left to right, what is not into rows below. */
@@ -98,23 +147,11 @@ function arrange(boxes: Box[], links: [string, string][], gap: { x: number; y: n
       height = Math.max(height, item.y + box.height);
     }
   }
-  // Rows about as wide as they are tall in all.
+  // Rows about twice as wide as they are tall in all.
   const area = alone.reduce((sum, box) => sum + (box.width + gap.y) * (box.height + gap.y), 0);
-  const limit = Math.max(width, Math.sqrt(area * 2));
-  let x = 0;
-  let y = height === 0 ? 0 : height + gap.y;
-  let row = 0;
-  for (const box of alone) {
-    if (x > 0 && x + box.width > limit) {
-      x = 0;
-      y += row + gap.y;
-      row = 0;
-    }
-    items.push({ ...box, x, y });
-    width = Math.max(width, x + box.width);
-    height = Math.max(height, y + box.height);
-    x += box.width + gap.y;
-    row = Math.max(row, box.height);
-  }
-  return { items, width, height };
+  const below = flow(alone, Math.max(width, Math.sqrt(area * 2)), gap.y);
+  const top = height === 0 ? 0 : height + gap.y;
+  for (const item of below.items) items.push({ ...item, y: item.y + top });
+  if (alone.length === 0) return { items, width, height };
+  return { items, width: Math.max(width, below.width), height: top + below.height };
 }

@@ -59,7 +59,7 @@ function AccountTable({ accounts }: { accounts: Account[] }): ReactNode {
                     )}
                   </>
                 ) : (
-                  <span className="state tone-good">open</span>
+                  <span className="state tone-good">available</span>
                 )}
               </td>
               <td className="num">
@@ -156,8 +156,8 @@ function BreakerView({ breaker }: { breaker: Breaker | null }): ReactNode {
       {breaker.failures > 0 && <span className="dim"> {plural(breaker.failures, "failure")}</span>}
       {breaker.state === "open" && breaker.open_until_ms !== null && (
         <span className="dim">
-          {" "}
-          until <Until at={breaker.open_until_ms} />
+          {", tried again "}
+          <Until at={breaker.open_until_ms} />
         </span>
       )}
     </>

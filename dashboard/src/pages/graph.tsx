@@ -13,6 +13,7 @@ import {
   ReactFlow,
   ReactFlowProvider,
   useReactFlow,
+  useStore,
 } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { memo, type ReactNode, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
@@ -180,6 +181,7 @@ function useLayout(drawn: View): Map<string, Placed> | null {
   const [placed, setPlaced] = useState<Map<string, Placed> | null>(null);
   const worker = useRef<Worker | null>(null);
   const turn = useRef(0);
+  const [narrow] = useState(() => window.matchMedia("(max-width: 760px)").matches);
   const shape: Shape = useMemo(
     () => ({
       groups: drawn.groups.map((group) => ({
@@ -187,8 +189,9 @@ function useLayout(drawn: View): Map<string, Placed> | null {
         tasks: group.open ? group.tasks.map((task) => task.task) : [],
       })),
       links: drawn.links.map((link) => [link.from, link.to]),
+      aspect: narrow ? 0.7 : 1.8,
     }),
-    [drawn],
+    [drawn, narrow],
   );
   const name = useMemo(() => JSON.stringify(shape), [shape]);
   useEffect(() => {
@@ -228,6 +231,7 @@ function Canvas(props: {
   const [over, setOver] = useState<string | null>(null);
   const navigate = useNavigate();
   const flow = useReactFlow();
+  const far = useStore((store) => store.transform[2] < 0.55);
   const near = useMemo(() => {
     if (!over) return null;
     const ids = new Set([over]);
@@ -321,7 +325,7 @@ function Canvas(props: {
   }, [shape, flow]);
 
   return (
-    <div className="canvas" data-ready={nodes.length > 0}>
+    <div className={far ? "canvas far" : "canvas"} data-ready={nodes.length > 0}>
       <ReactFlow
         nodes={nodes}
         edges={edges}

@@ -20,7 +20,7 @@ export function Overview(): ReactNode {
         {(data) => (
           <>
             <Banner status={data} />
-            {data.figures && data.figures.length > 0 && <Figures figures={data.figures} />}
+            {data.figures && data.figures.length > 0 && <Figures figures={data.figures} done={data.done} />}
             <States status={data} />
             <div className="columns">
               <div className="stack">
@@ -59,19 +59,27 @@ function Banner({ status }: { status: Status }): ReactNode {
   return null;
 }
 
-function Figures({ figures }: { figures: Figure[] }): ReactNode {
+function Figures({ figures, done }: { figures: Figure[]; done: boolean }): ReactNode {
   return (
     <section className="figures" aria-label="Go or no-go">
       {figures.map((figure) => (
-        <FigureTile key={figure.name} figure={figure} />
+        <FigureTile key={figure.name} figure={figure} done={done} />
       ))}
     </section>
   );
 }
 
-function FigureTile({ figure }: { figure: Figure }): ReactNode {
-  const { value, target, unit, met } = figure;
-  const verdict = value === null ? "not measured yet" : met === null ? null : met ? "met" : "missed";
+/** While the plan goes on, a count of tasks has not missed its target: it is on its way. */
+function verdictOf({ name, value, met }: Figure, done: boolean): string | null {
+  if (value === null) return "not measured yet";
+  if (met === null) return null;
+  if (met) return "met";
+  return name === "tasks_completed" && !done ? "not yet" : "missed";
+}
+
+function FigureTile({ figure, done }: { figure: Figure; done: boolean }): ReactNode {
+  const { value, target, unit } = figure;
+  const verdict = verdictOf(figure, done);
   const sign = figure.comparison === "<=" ? "≤" : "≥";
   return (
     <article
@@ -107,7 +115,7 @@ function States({ status }: { status: Status }): ReactNode {
         {states.map(([state, n]) => (
           <li key={state}>
             <Link to={`/plan?state=${state}`}>
-              <b className="num">{count(n)}</b> <State state={state} />
+              <State state={state} /> <b className="num">{count(n)}</b>
             </Link>
           </li>
         ))}

@@ -304,7 +304,7 @@ function Choice(props: {
       value={props.value}
       onChange={(event) => props.onChange(event.target.value)}
     >
-      <option value="">{props.name}: all</option>
+      <option value="">{props.name}</option>
       {props.options.map(([id, label]) => (
         <option key={id} value={id}>
           {label}

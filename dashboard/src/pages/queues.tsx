@@ -15,7 +15,7 @@ export function Queues(): ReactNode {
       <h1 className="sr">Queues and backups</h1>
       <Card
         title="Queues"
-        aside={<span className="dim">what the database says counts; these only wake</span>}
+        aside={<span className="dim">wake-ups only: the database has what counts</span>}
         flush
       >
         <Answered query={queues} what="The queues">

@@ -181,17 +181,24 @@ function WhyCard({ id }: { id: string }): ReactNode {
   );
 }
 
+/** What a task waits for once its dependencies are met, by its state. */
+const REST: Record<string, string> = {
+  pending: "Everything it depends on is met: it is about to be ready.",
+  ready: "Everything it depends on is met: it waits for a slot.",
+  waiting_retry: "Its last attempt failed; it is tried again when the time has come.",
+  awaiting_merge: "Its result waits to be merged by others.",
+  needs_human: "Only a person can help: see the reason above.",
+  failed: "It was given up: see the reason above.",
+  cancelled: "A person stopped it.",
+  skipped: "A person left it out.",
+  retired: "It is gone from the plan.",
+};
+
 function WhyText({ why }: { why: Why }): ReactNode {
   const nothing = why.unmet.length === 0 && why.cycle.length === 0 && why.dangling.length === 0;
   return (
     <div className="why">
-      {nothing && (
-        <p>
-          {why.ready
-            ? "Everything it depends on is met: it waits for a slot."
-            : "No dependency holds it back."}
-        </p>
-      )}
+      {nothing && <p>{REST[why.state] ?? "No dependency holds it back."}</p>}
       {why.cycle.length > 0 && (
         <p>
           It is part of a circle, which only a change of the plan can open:{" "}
