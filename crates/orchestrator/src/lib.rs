@@ -7,6 +7,7 @@ mod accounts;
 mod answers;
 mod api;
 mod attempts;
+mod http;
 mod interventions;
 mod logs;
 mod metrics;

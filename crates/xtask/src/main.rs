@@ -3,6 +3,7 @@
 mod alerts;
 mod cargo;
 mod chart;
+mod dashboard;
 mod demo;
 mod images;
 mod install;
@@ -41,6 +42,13 @@ enum Command {
         /// Handed to `coditect demo`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
         arguments: Vec<OsString>,
+    },
+    /// Build the dashboard, which the next build of the orchestrator embeds
+    #[command(after_help = "Example: cargo xtask dashboard --check && cargo build -p orchestrator")]
+    Dashboard {
+        /// Its types, lints and tests first
+        #[arg(long)]
+        check: bool,
     },
     /// Everything that continuous integration checks
     #[command(
@@ -114,6 +122,7 @@ struct Tools {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo { tools, arguments } => demo::run(!tools.no_install, &arguments),
+        Command::Dashboard { check } => dashboard::run(check),
         Command::Test { tools, full } => test::run(!tools.no_install, full),
         Command::Validate { tools, arguments } => validate::run(!tools.no_install, &arguments),
         Command::Chart { tools, write } => chart::run(!tools.no_install, write),

@@ -13,7 +13,7 @@ use crate::install::ensure;
 use crate::real_cli;
 use crate::report::{self, Counts};
 use crate::tool::{Tool, postgres};
-use crate::{alerts, chart, images, validate};
+use crate::{alerts, chart, dashboard, images, validate};
 
 /// Runs the checks; answers whether all passed.
 pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
@@ -39,6 +39,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     let chart = or_skip(chart::prepare(install), "chart")?;
     let alerts = optional(Tool::Promtool, "alerts")?;
     let images = full && or_skip(images::prepare(), "images")?;
+    let dashboard = optional(Tool::Node, "dashboard")?;
 
     let mut checks = Vec::new();
     if format {
@@ -52,6 +53,9 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     }
     if alerts {
         checks.push(within("alerts", alerts::check));
+    }
+    if dashboard {
+        checks.push(dashboard::check()?);
     }
     if full {
         checks.push(documentation()?);
