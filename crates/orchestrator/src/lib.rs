@@ -6,6 +6,10 @@
 mod answers;
 mod api;
 mod attempts;
+mod backups;
+mod figures;
+mod http;
+mod insight;
 mod interventions;
 mod logs;
 mod reconcile;
@@ -13,6 +17,7 @@ mod results;
 mod status;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::sync::Arc;
 
@@ -37,6 +42,9 @@ pub struct Orchestrator {
     wake: Arc<Notify>,
     /// Since when leases could be renewed at all.
     started_at_ms: i64,
+    insight: Arc<tokio::sync::Mutex<insight::Insight>>,
+    /// Every transition, to whoever listens.
+    transitions: http::Transitions,
 }
 
 /// Runs the service until it drains.
@@ -45,6 +53,7 @@ pub struct Orchestrator {
 /// What keeps it from starting: the configuration, the database, an address in use.
 pub async fn run(service: Service) -> anyhow::Result<()> {
     let config = Arc::clone(&service.config);
+    let listener = http::listen(&service).await?;
     let Some(store) = database::open(&service, Durability::Full).await else { return Ok(()) };
     let clock = SystemClock;
     let orchestrator = Orchestrator {
@@ -53,6 +62,8 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         retry: RetryPolicy::try_from(&config.retry)?,
         wake: Arc::default(),
         started_at_ms: clock.now_ms(),
+        insight: Arc::default(),
+        transitions: http::Transitions::default(),
         clock,
         config,
     };
@@ -67,10 +78,12 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
             ticker::run("orchestrator", every, &this.wake, &drain, || this.reconcile()).await;
         });
     }
+    tasks.spawn(orchestrator.clone().tell_transitions(drain.clone()));
+    let serving = http::serve(listener, orchestrator.clone(), drain.clone());
     tasks.close();
     let routes = tonic::service::Routes::new(OrchestratorServer::new(orchestrator));
     let api = Api { routes, names: &[SERVICE_NAME], descriptors: coditect_proto::FILE_DESCRIPTORS };
-    service.serve_grpc(api).await?;
+    tokio::try_join!(service.serve_grpc(api), serving)?;
     tasks.wait().await;
     Ok(())
 }

@@ -53,9 +53,9 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let events =
         queue.consume::<Event>(Stream::Events, ConsumerOptions::new("sync-daemon", "sync-daemon"), drain.clone());
     let (asks, asked) = mpsc::channel(ASKS);
-    let plans = PlanSync::new(store, documents, config.plan.debounce());
+    let plans = PlanSync::new(store.clone(), documents, config.plan.debounce());
     let daemon = Daemon::new(plans, queue, watch, &service);
-    tokio::try_join!(service.serve_grpc(api::api(asks)), async {
+    tokio::try_join!(service.serve_grpc(api::api(asks, store)), async {
         daemon.run(changes, events, asked, drain).await;
         Ok(())
     })?;

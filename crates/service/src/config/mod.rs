@@ -5,6 +5,7 @@
 
 mod environment;
 mod error;
+mod http;
 mod infrastructure;
 mod load;
 mod rules;
@@ -19,12 +20,13 @@ use serde_json::{Value, json};
 
 pub use environment::{Environment, variable};
 pub use error::{ConfigError, Problem};
+pub use http::{BackupConfig, HttpConfig};
 pub use infrastructure::{
     AdminListenConfig, DatabaseConfig, GrpcListenConfig, ListenConfig, LogConfig, LogFormat, RedisConfig,
     ShutdownConfig,
 };
 pub use load::DEFAULT_FILE;
-pub use secret::SecretUrl;
+pub use secret::{SecretText, SecretUrl};
 pub use work::{
     AgentsConfig, DispatchConfig, ExecutorConfig, PlanConfig, ProjectConfig, ReconcileConfig, RepositoryConfig,
     RetryConfig, Runtime, VerifyConfig,
@@ -61,6 +63,10 @@ pub struct Config {
     pub reconcile: ReconcileConfig,
     /// The addresses that services listen on.
     pub listen: ListenConfig,
+    /// Who may use the dashboard and the REST API.
+    pub http: HttpConfig,
+    /// Backups of the database.
+    pub backup: BackupConfig,
     /// How services stop.
     pub shutdown: ShutdownConfig,
     /// What services log.
