@@ -21,8 +21,9 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// An index of these texts, each with the weights of its words, by stem.
-    pub(crate) fn new<'a, W>(texts: impl IntoIterator<Item = W>) -> Self
+    /// An index of these texts, each with the weights of its words, by stem. `idf` says how telling a word is that
+    /// is in so many of all texts.
+    pub(crate) fn new<'a, W>(idf: fn(usize, usize) -> f64, texts: impl IntoIterator<Item = W>) -> Self
     where
         W: IntoIterator<Item = (&'a String, f64)>,
     {
@@ -69,9 +70,15 @@ impl Index {
     }
 }
 
-/// How telling a word is that is in `with` of `all` texts.
+/// How telling a word is: nothing where every text has it.
 #[expect(clippy::cast_precision_loss, reason = "counts of texts are small")]
-fn idf(all: usize, with: usize) -> f64 {
+pub(crate) fn plain_idf(all: usize, with: usize) -> f64 {
+    (all as f64 / with.max(1) as f64).ln()
+}
+
+/// How telling a word is, by BM25: a little even where every text has it.
+#[expect(clippy::cast_precision_loss, reason = "counts of texts are small")]
+pub(crate) fn smooth_idf(all: usize, with: usize) -> f64 {
     let (all, with) = (all as f64, with as f64);
     (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::{Evidence, list};
-use crate::index::{Index, Scores};
+use crate::index::{Index, Scores, plain_idf};
 use crate::matcher::DeclaredTask;
 use crate::words::{Bag, Reader};
 
@@ -79,7 +79,8 @@ impl Neighbours {
             .iter()
             .map(|task| bag(reader, &task.title, &task.description, &task.section, &task.steps))
             .collect();
-        let mut index = Index::new(bags.iter().map(|bag| bag.weights.iter().map(|(stem, w)| (stem, dampened(*w)))));
+        let mut index =
+            Index::new(plain_idf, bags.iter().map(|bag| bag.weights.iter().map(|(stem, w)| (stem, dampened(*w)))));
         let lengths: Vec<_> = bags.iter().map(|bag| length(bag, &index)).collect();
         index.scale(|at| lengths.get(at as usize).map_or(0.0, |length| 1.0 / length));
         let names: Vec<_> = declared.iter().map(|task| agent(&task.agent)).collect();

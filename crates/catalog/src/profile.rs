@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Definition;
 use crate::evidence::{Evidence, list};
-use crate::index::{Index, Scores};
+use crate::index::{Index, Scores, smooth_idf};
 use crate::words::{Bag, Reader};
 
 /// What a word is worth by the part of the definition it is in.
@@ -56,6 +56,7 @@ impl Profiles {
             weight * (SATURATION + 1.0) / (weight + SATURATION * (1.0 - LENGTH + LENGTH * length / mean))
         };
         let index = Index::new(
+            smooth_idf,
             sums.iter()
                 .zip(&lengths)
                 .map(|(words, length)| words.iter().map(move |(stem, weight)| (stem, saturated(*weight, *length)))),

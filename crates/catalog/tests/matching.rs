@@ -131,6 +131,18 @@ fn a_task_does_not_speak_for_itself() {
 }
 
 #[test]
+fn what_every_task_has_in_common_says_nothing() {
+    let mut tasks = vec![DeclaredTask { steps: vec!["step".into()], ..declared("1", "First", "smith") }];
+    let other = Query { key: "2".into(), steps: vec!["step".into()], ..task("Second") };
+    let matcher = |tasks: &[DeclaredTask]| {
+        Matcher::new(Vec::new(), Rules { default: "any".into(), ..Rules::default() }, tasks.to_vec())
+    };
+    assert_eq!(matcher(&tasks).choose(&other).chosen, "any");
+    tasks.push(DeclaredTask { steps: vec!["step".into()], ..declared("3", "Third", "scribe") });
+    assert_eq!(matcher(&tasks).choose(&other).chosen, "any");
+}
+
+#[test]
 fn a_task_that_fits_nobody_gets_the_default_agent_with_no_confidence() {
     for title in ["Buy milk", "", "the of and"] {
         let found = matcher().choose(&task(title));

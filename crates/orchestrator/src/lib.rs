@@ -9,6 +9,7 @@ mod api;
 mod attempts;
 mod interventions;
 mod logs;
+mod metrics;
 mod questions;
 mod reconcile;
 mod results;
@@ -24,6 +25,7 @@ use coditect_proto::v1::orchestrator_server::{OrchestratorServer, SERVICE_NAME};
 use coditect_queue::Queue;
 use coditect_service::grpc::Api;
 use coditect_service::leadership::{self, Term};
+use coditect_service::metrics::at_scrape;
 use coditect_service::{Config, Service, SystemClock, database, ticker};
 use coditect_store::{Durability, Store};
 use tokio::sync::Notify;
@@ -59,7 +61,8 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         clock,
         config,
     };
-    let leading = leadership::lead(&service, &orchestrator.store, |term| orchestrator.clone().act(term), std::future::pending);
+    let leading =
+        leadership::lead(&service, &orchestrator.store, |term| orchestrator.clone().act(term), std::future::pending);
     let routes = tonic::service::Routes::new(OrchestratorServer::new(orchestrator.clone()));
     let api = Api { routes, names: &[SERVICE_NAME], descriptors: coditect_proto::FILE_DESCRIPTORS };
     tokio::try_join!(service.serve_grpc(api), async {
@@ -74,6 +77,8 @@ impl Orchestrator {
     async fn act(mut self, term: Term) {
         self.store = term.store;
         self.started_at_ms = self.clock.now_ms();
+        let this = self.clone();
+        let _told = at_scrape(move || this.clone().snapshot());
         let every = self.config.reconcile.interval();
         tokio::join!(
             self.clone().consume_results(term.ended.clone()),

@@ -24,6 +24,7 @@ pub mod grpc;
 pub mod ids;
 pub mod leadership;
 pub mod listen;
+pub mod metrics;
 mod name;
 mod readiness;
 mod shutdown;

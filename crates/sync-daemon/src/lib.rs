@@ -63,13 +63,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
 }
 
 /// What the leader does.
-async fn act(
-    service: &Service,
-    queue: &Queue,
-    documents: &[Document],
-    asked: &Mutex<mpsc::Receiver<Ask>>,
-    term: Term,
-) {
+async fn act(service: &Service, queue: &Queue, documents: &[Document], asked: &Mutex<mpsc::Receiver<Ask>>, term: Term) {
     let (watch, changes) = watch::Watch::start(documents);
     let options = ConsumerOptions::new("sync-daemon", "sync-daemon");
     let events = queue.consume::<Event>(Stream::Events, options, term.ended.clone());

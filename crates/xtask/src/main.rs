@@ -4,9 +4,11 @@ mod cargo;
 mod demo;
 mod install;
 mod kill_matrix;
+mod real_cli;
 mod report;
 mod test;
 mod tool;
+mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -47,9 +49,18 @@ enum Command {
     Test {
         #[command(flatten)]
         tools: Tools,
-        /// Also what takes longer: the documentation, without a warning
+        /// Also what takes longer: the documentation, without a warning, and the validation run
         #[arg(long)]
         full: bool,
+    },
+    /// Run a plan of 122 tasks with agents that go wrong and nobody who helps; say go or no-go
+    #[command(after_help = "Example: cargo xtask validate --seed 7 --keep /tmp/validation")]
+    Validate {
+        #[command(flatten)]
+        tools: Tools,
+        /// `--seed N`: how the agents go wrong; `--keep DIR`: work there and keep it; `--database URL`: an empty one
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
     },
     /// Run the tests that kill services many times over; stop at the first failure
     #[command(after_help = "Example: cargo xtask kill-matrix 20")]
@@ -59,6 +70,12 @@ enum Command {
         /// How many times
         #[arg(default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         times: u32,
+    },
+    /// Install Claude Code below the target folder and run the tests against it, with a scripted API
+    #[command(after_help = "Example: cargo xtask real-cli")]
+    RealCli {
+        #[command(flatten)]
+        tools: Tools,
     },
 }
 
@@ -73,7 +90,9 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo { tools, arguments } => demo::run(!tools.no_install, &arguments),
         Command::Test { tools, full } => test::run(!tools.no_install, full),
+        Command::Validate { tools, arguments } => validate::run(!tools.no_install, &arguments),
         Command::KillMatrix { tools, times } => kill_matrix::run(!tools.no_install, times),
+        Command::RealCli { tools } => real_cli::run(!tools.no_install),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -10,8 +10,10 @@ use anyhow::Context;
 
 use crate::cargo::cargo;
 use crate::install::ensure;
+use crate::real_cli;
 use crate::report::{self, Counts};
 use crate::tool::{Tool, postgres};
+use crate::validate;
 
 /// Runs the checks; answers whether all passed.
 pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
@@ -20,7 +22,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     for tool in [Tool::Git, Tool::Redis] {
         ensure(tool, install)?;
     }
-    let optional = |tool: Tool, what: &str| match ensure(tool, install) {
+    let or_skip = |there: anyhow::Result<()>, what: &str| match there {
         Ok(()) => Ok(true),
         Err(error) if strict => Err(error.context(format!("with CI=true {what} may not be skipped"))),
         Err(error) => {
@@ -29,9 +31,11 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
             Ok(false)
         }
     };
+    let optional = |tool: Tool, what: &str| or_skip(ensure(tool, install), what);
     let format = optional(Tool::Rustfmt, "format")?;
     let lints = optional(Tool::Clippy, "lints")?;
     optional(Tool::Postgres, "tests on PostgreSQL")?;
+    or_skip(real_cli::ensure(install), "tests with the real Claude Code")?;
 
     let mut checks = Vec::new();
     if format {
@@ -47,6 +51,9 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     let built = check("build", &["build", "--workspace", "--bins"])?;
     checks.push(built);
     checks.push(built && tests(strict)?);
+    if full {
+        checks.push(built && quietly("validation", validate::built()?)?);
+    }
 
     let passed = checks.iter().all(|passed| *passed);
     let verdict = if passed { "passed" } else { "FAILED" };

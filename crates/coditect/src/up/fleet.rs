@@ -71,6 +71,11 @@ impl Fleet {
             environment.extend(DATABASE.map(|name| (name.to_owned(), None)));
             environment.push((variable("database.url"), None));
             environment.extend(credentials.iter().cloned());
+            // And nobody but they those of the accounts.
+            if service != ServiceName::AgentExecutor {
+                let accounts = settings.config.accounts.values();
+                environment.extend(accounts.map(|account| (account.credential.clone(), None)));
+            }
             specs.push(Spec {
                 name: service.as_str(),
                 program: binaries.join(service.as_str()),
