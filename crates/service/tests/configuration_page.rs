@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fmt::Write as _;
-use std::{env, fs, path::Path};
+use std::{collections::BTreeMap, env, fs, path::Path};
 
 use coditect_service::{Config, config::variable};
 use serde_json::Value;
@@ -14,7 +14,7 @@ const END: &str = "<!-- settings:end -->";
 fn documented() -> String {
     let schema = Config::schema();
     let mut text = String::new();
-    for (name, section) in schema["properties"].as_object().unwrap() {
+    for (name, section) in sorted(&schema["properties"]) {
         if name.starts_with('$') {
             continue;
         }
@@ -27,8 +27,8 @@ fn documented() -> String {
 
 /// A row for each setting of a section, those of sections within it included.
 fn rows(path: &str, schema: &Value, default: &Value, text: &mut String) {
-    if let Some(properties) = schema["properties"].as_object() {
-        for (key, property) in properties {
+    if schema["properties"].is_object() {
+        for (key, property) in sorted(&schema["properties"]) {
             let default = default.get(key).unwrap_or(&property["default"]);
             rows(&format!("{path}.{key}"), property, default, text);
         }
@@ -39,6 +39,11 @@ fn rows(path: &str, schema: &Value, default: &Value, text: &mut String) {
         let meaning = sentence(schema);
         writeln!(text, "| `{path}` | {default} | {} | {meaning} |", allowed(schema)).unwrap();
     }
+}
+
+/// The members of an object by name: their order depends on what else is built along.
+fn sorted(object: &Value) -> BTreeMap<&String, &Value> {
+    object.as_object().unwrap().iter().collect()
 }
 
 /// The description on one line, as a cell of a table can hold it.
