@@ -27,7 +27,7 @@ RUN apt-get update \
  && mkdir /repo && chown coditect:coditect /repo
 # A folder of its own in there, which it can protect. Besides /data, /repo and /tmp a service only reads.
 ENV CODITECT_EXECUTOR__DATA_DIR=/data/executor
-WORKDIR /etc/coditect
+WORKDIR /data
 USER 1000:1000
 ENTRYPOINT ["/usr/bin/tini", "--"]
 CMD ["coditect", "--help"]

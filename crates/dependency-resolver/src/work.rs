@@ -9,7 +9,7 @@ use std::time::Duration;
 use coditect_core::Clock;
 use coditect_queue::message::{Event, PlanChanged};
 use coditect_queue::{CancellationToken, Claim, Consumer, Delivery, Message, Queue};
-use coditect_service::{Readiness, Service, SystemClock};
+use coditect_service::{Readiness, Service, SystemClock, metrics};
 use coditect_store::Store;
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
@@ -72,7 +72,8 @@ impl Work {
                 () = ended.cancelled() => {}
                 // The first tick is at once.
                 _ = reconcile.tick() => {
-                    self.rebuild().await;
+                    let mended = self.rebuild().await;
+                    metrics::repaired("readiness", mended);
                     self.check().await;
                 }
                 Some(first) = plans.next(), if !self.outage => {
@@ -84,18 +85,21 @@ impl Work {
                     let batch = available(first, &mut events).await;
                     self.follow(batch).await;
                 }
-                Ok(()) = reconnected.0.changed() => self.rebuild().await,
-                Ok(()) = reconnected.1.changed() => self.rebuild().await,
+                Ok(()) = reconnected.0.changed() => { self.rebuild().await; }
+                Ok(()) = reconnected.1.changed() => { self.rebuild().await; }
             }
         }
     }
 
-    async fn rebuild(&mut self) {
+    /// Answers how many tasks were misplaced.
+    async fn rebuild(&mut self) -> usize {
         let result = self.resolver.lock().await.rebuild(self.clock.now_ms()).await;
+        let moved = result.as_ref().map_or(0, |settled| settled.moved.len());
         if self.settled(result).await.is_some() {
             self.readiness.pass("graph");
             acknowledge(std::mem::take(&mut self.owed)).await;
         }
+        moved
     }
 
     async fn follow(&mut self, batch: Vec<Delivery<Event>>) {

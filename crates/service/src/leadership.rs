@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info, warn};
 
-use crate::{Readiness, Service};
+use crate::{Readiness, Service, metrics};
 
 /// Names an instance of which a supervisor runs one process at a time: a Pod's name, a folder on a machine.
 pub const INSTANCE: &str = "CODITECT_INSTANCE";
@@ -63,8 +63,13 @@ where
 {
     let drain = &service.shutdown.drain;
     let mut candidate = Candidate::new(service, store.clone());
+    metrics::leads(candidate.service, false);
     while !drain.is_cancelled() {
-        let epoch = match candidate.stand().await {
+        let stood = tokio::select! {
+            () = drain.cancelled() => break,
+            stood = candidate.stand() => stood,
+        };
+        let epoch = match stood {
             Ok(epoch) => epoch,
             Err(pause) => tokio::select! {
                 biased;
@@ -73,6 +78,7 @@ where
                 () = forever(stand_by()) => break,
             },
         };
+        metrics::leads(candidate.service, true);
         let ended = drain.child_token();
         let term = Term { store: store.led(service.name.as_str(), epoch), ended: ended.clone(), epoch };
         let lost = CancellationToken::new();
@@ -82,6 +88,7 @@ where
             () = lost.cancelled() => {}
             () = act(term) => {}
         }
+        metrics::leads(candidate.service, false);
         ended.cancel();
         drop(renewing);
         if !lost.is_cancelled() {
@@ -140,8 +147,9 @@ impl Candidate {
 
     /// Tries once to lead: the epoch, or how long to wait before the next try.
     async fn stand(&mut self) -> Result<i64, Duration> {
-        let predecessors = self.predecessors.clone();
-        let dead = |holder: &str| predecessors.as_deref().is_some_and(|prefix| holder.starts_with(prefix));
+        let (own, predecessors) = (self.holder.clone(), self.predecessors.clone());
+        // Our own, where it could not be renewed: we do not act any more.
+        let dead = |holder: &str| holder == own || predecessors.as_deref().is_some_and(|it| holder.starts_with(it));
         match self.store.take_lease(self.service, &self.holder, LEASE, dead).await {
             Ok(Lease::Taken(epoch)) => {
                 (self.predecessors, self.told) = (None, None);

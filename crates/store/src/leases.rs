@@ -41,11 +41,7 @@ struct Texts {
 macro_rules! texts {
     ($now:literal, $lock:literal) => {
         Texts {
-            read: concat!(
-                "SELECT holder, epoch, until_ms - ",
-                $now,
-                " AS remaining_ms FROM leases WHERE service = $1"
-            ),
+            read: concat!("SELECT holder, epoch, until_ms - ", $now, " AS remaining_ms FROM leases WHERE service = $1"),
             lock: concat!(
                 "SELECT holder, epoch, until_ms - ",
                 $now,

@@ -10,7 +10,6 @@
 
 mod accounts;
 mod agents;
-mod answers;
 mod attempts;
 mod breakers;
 mod change;
@@ -21,6 +20,10 @@ mod executors;
 mod graph;
 mod leases;
 mod logs;
+mod measures;
+mod metrics;
+mod overview;
+mod people;
 mod settings;
 mod tasks;
 #[cfg(feature = "testing")]
@@ -29,7 +32,6 @@ mod wishes;
 
 pub use accounts::AccountPause;
 pub use agents::AgentRow;
-pub use answers::AnswerRow;
 pub use attempts::{AttemptEnd, AttemptRow, EarlierFailure, OpenAttempt};
 pub use breakers::BreakerRow;
 pub use change::{EventRow, Moved};
@@ -40,5 +42,9 @@ pub use executors::ExecutorRow;
 pub use graph::{GraphEdge, GraphTask};
 pub use leases::{Lease, LeaseRow};
 pub use logs::LogRow;
+pub use measures::{BreakerBrief, Bucket, Measures, PausedAccount, Tally};
+pub use metrics::{DURATION_BOUNDS_MS, Durations, Used};
+pub use overview::{AttemptNotes, EpicRow, TaskBrief, TaskFilter, Transition};
+pub use people::AnswerRow;
 pub use tasks::{DependencyRow, TaskRow};
-pub use wishes::{Wish, WishRow};
+pub use wishes::{RefusedWish, Wish, WishRow};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use coditect_core::{Clock, TaskState};
 use coditect_queue::message::{Event, PlanChanged};
 use coditect_queue::{CancellationToken, Consumer, Queue, Stream};
-use coditect_service::{Readiness, Service, SystemClock};
+use coditect_service::{Readiness, Service, SystemClock, metrics};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, info, warn};
@@ -23,8 +23,23 @@ const LEAST_QUIET: Duration = Duration::from_millis(10);
 /// How often files are compared although nobody said that they changed.
 const COMPARE: Duration = Duration::from_secs(10);
 
-/// A request to sync now, and where the answer goes.
-pub type Ask = oneshot::Sender<Result<Vec<Status>, String>>;
+/// What is asked of the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Compare every file with the database now.
+    Sync,
+    /// Say how they stood when they were last compared.
+    Look,
+}
+
+/// A request, and where the answer goes.
+#[derive(Debug)]
+pub struct Ask {
+    /// What is asked.
+    pub what: What,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Result<Vec<Status>, String>>,
+}
 
 /// The state of the loop.
 #[derive(Debug)]
@@ -89,7 +104,7 @@ impl Daemon {
                     }
                 }
                 () = at(self.gathered) => self.tick_all().await,
-                Some(answer) = asked.recv() => self.answer(answer).await,
+                Some(ask) = asked.recv() => self.answer(ask).await,
                 _ = reconcile.tick() => {
                     self.tick_all().await;
                     self.check().await;
@@ -120,9 +135,11 @@ impl Daemon {
     /// Takes a file over, tells the resolver, and ticks what waited for it.
     async fn sync(&mut self, at: usize) {
         self.debounces[at].clear();
+        let begun = Instant::now();
         let looked = self.plans.sync(at, self.clock.now_ms()).await;
         match self.settled(looked) {
             Some(Looked::Synced(synced)) => {
+                metrics::synced("to_database", begun.elapsed());
                 let document = self.plans.document(at).id.clone();
                 let entry = PlanChanged {
                     document,
@@ -150,10 +167,13 @@ impl Daemon {
     }
 
     async fn tick(&mut self, at: usize) {
+        let begun = Instant::now();
         let ticked = self.plans.tick(at, self.clock.now_ms()).await;
-        // Somebody is writing: what is due is ticked once the file has been taken over.
-        if self.settled(ticked) == Some(Ticked::Behind) && self.debounces[at].due().is_none() {
-            self.debounces[at].touch(Instant::now());
+        match self.settled(ticked) {
+            Some(Ticked::Done(_)) => metrics::synced("to_plan", begun.elapsed()),
+            // Somebody is writing: what is due is ticked once the file has been taken over.
+            Some(Ticked::Behind) if self.debounces[at].due().is_none() => self.debounces[at].touch(Instant::now()),
+            Some(Ticked::Behind | Ticked::Nothing) | None => {}
         }
     }
 
@@ -170,8 +190,10 @@ impl Daemon {
         }
     }
 
-    async fn answer(&mut self, answer: Ask) {
-        self.sync_all().await;
+    async fn answer(&mut self, Ask { what, answer }: Ask) {
+        if what == What::Sync {
+            self.sync_all().await;
+        }
         let status = self.plans.status().await.map_err(|error| format!("{error:#}"));
         // Whoever asked may have gone.
         let _ = answer.send(status);

@@ -55,7 +55,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let asked = Mutex::new(asked);
     let act = |term| act(&service, &queue, &documents, &asked, term);
     let leading = leadership::lead(&service, &store, act, || standby::refuse(&service, &queue, &asked));
-    tokio::try_join!(service.serve_grpc(api::api(asks)), async {
+    tokio::try_join!(service.serve_grpc(api::api(asks, store.clone())), async {
         leading.await;
         Ok(())
     })?;
@@ -63,13 +63,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
 }
 
 /// What the leader does.
-async fn act(
-    service: &Service,
-    queue: &Queue,
-    documents: &[Document],
-    asked: &Mutex<mpsc::Receiver<Ask>>,
-    term: Term,
-) {
+async fn act(service: &Service, queue: &Queue, documents: &[Document], asked: &Mutex<mpsc::Receiver<Ask>>, term: Term) {
     let (watch, changes) = watch::Watch::start(documents);
     let options = ConsumerOptions::new("sync-daemon", "sync-daemon");
     let events = queue.consume::<Event>(Stream::Events, options, term.ended.clone());

@@ -6,7 +6,7 @@ use coditect_core::{Admission, BreakerScope, Clock, Service as Actor, TaskState}
 use coditect_queue::Queue;
 use coditect_queue::message::Work;
 use coditect_service::announce::announce;
-use coditect_service::{Config, SystemClock, ids};
+use coditect_service::{Config, SystemClock, ids, metrics};
 use coditect_store::{AttemptRow, Moved, OpenAttempt, Store, StoreError, TaskRow, Tx};
 use tokio::sync::RwLock;
 use tracing::{debug, info};
@@ -51,6 +51,9 @@ impl Dispatcher {
     /// The database failed. What was committed before stays, and is offered again when nobody claims it.
     pub async fn pass(&mut self, lost: bool) -> anyhow::Result<usize> {
         let now_ms = self.clock.now_ms();
+        if self.agents.read().await.is_due() {
+            self.agents.write().await.refresh(&self.store, now_ms).await?;
+        }
         // What is assigned below is offered below; the others are looked after at the end.
         let open = self.store.open_attempts().await?;
         let ready = !self.store.tasks_in(TaskState::Ready, 1).await?.is_empty();
@@ -69,7 +72,9 @@ impl Dispatcher {
 
     async fn offer_again(&mut self, open: &[AttemptRow], lost: bool, now_ms: i64) {
         let deadline_ms = self.deadline_ms();
-        let again = self.offers.due(open, lost, now_ms).into_iter().map(|attempt| {
+        let due = self.offers.due(open, lost, now_ms);
+        metrics::repaired("offered_again", due.len());
+        let again = due.into_iter().map(|attempt| {
             debug!(task = %attempt.task, attempt = %attempt.id, "nobody claims it; it is offered again");
             offer::work(&attempt.task, attempt.id, attempt.token, &attempt.agent, &attempt.account, deadline_ms)
         });
@@ -116,6 +121,7 @@ impl Dispatcher {
         }
         self.due_ms = ledger.due_ms();
         tx.commit().await?;
+        all.iter().for_each(metrics::assigned);
         if !all.is_empty() {
             info!(assigned = all.len(), "tasks assigned");
         }

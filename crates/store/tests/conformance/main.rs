@@ -11,6 +11,7 @@ mod documents;
 mod facts;
 mod graph;
 mod leases;
+mod metrics;
 mod plan;
 mod schema;
 
@@ -39,6 +40,9 @@ macro_rules! on_both_engines {
 }
 
 on_both_engines! {
+    metrics:
+        counts_of_an_empty_database_are_empty,
+        attempts_are_counted_by_what_came_of_them;
     leases:
         a_lease_is_one_holders_until_it_runs_out_and_then_the_next_ones_with_a_higher_epoch,
         a_lease_is_renewed_by_its_holder_alone_and_given_back_at_once,
