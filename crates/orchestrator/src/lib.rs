@@ -3,13 +3,18 @@
 //! Every loop is level-triggered: what it does follows from what the database holds, so that it can be stopped and
 //! started at any moment.
 
+mod accounts;
 mod answers;
 mod api;
 mod attempts;
+mod http;
 mod interventions;
 mod logs;
+mod metrics;
+mod questions;
 mod reconcile;
 mod results;
+mod specification;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -20,10 +25,11 @@ use coditect_core::{Clock, RetryPolicy};
 use coditect_proto::v1::orchestrator_server::{OrchestratorServer, SERVICE_NAME};
 use coditect_queue::Queue;
 use coditect_service::grpc::Api;
+use coditect_service::leadership::{self, Term};
+use coditect_service::metrics::at_scrape;
 use coditect_service::{Config, Service, SystemClock, database, ticker};
 use coditect_store::{Durability, Store};
 use tokio::sync::Notify;
-use tokio_util::task::TaskTracker;
 
 /// What all parts of the orchestrator share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -35,7 +41,7 @@ pub struct Orchestrator {
     clock: SystemClock,
     /// Wakes the reconcile loop.
     wake: Arc<Notify>,
-    /// Since when leases could be renewed at all.
+    /// Since when it is certain that leases could be renewed: the beginning of the term.
     started_at_ms: i64,
 }
 
@@ -56,21 +62,29 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         clock,
         config,
     };
-    let tasks = TaskTracker::new();
-    let drain = service.shutdown.drain.clone();
-    tasks.spawn(orchestrator.clone().consume_results(drain.clone()));
-    tasks.spawn(orchestrator.clone().drain_logs(drain.clone()));
-    {
-        let (this, drain) = (orchestrator.clone(), drain.clone());
-        tasks.spawn(async move {
-            let every = this.config.reconcile.interval();
-            ticker::run("orchestrator", every, &this.wake, &drain, || this.reconcile()).await;
-        });
-    }
-    tasks.close();
-    let routes = tonic::service::Routes::new(OrchestratorServer::new(orchestrator));
+    let leading =
+        leadership::lead(&service, &orchestrator.store, |term| orchestrator.clone().act(term), std::future::pending);
+    let routes = tonic::service::Routes::new(OrchestratorServer::new(orchestrator.clone()));
     let api = Api { routes, names: &[SERVICE_NAME], descriptors: coditect_proto::FILE_DESCRIPTORS };
-    service.serve_grpc(api).await?;
-    tasks.wait().await;
+    tokio::try_join!(service.serve_grpc(api), async {
+        leading.await;
+        Ok(())
+    })?;
     Ok(())
+}
+
+impl Orchestrator {
+    /// What the leader does: everything but to answer, which every instance can.
+    async fn act(mut self, term: Term) {
+        self.store = term.store;
+        self.started_at_ms = self.clock.now_ms();
+        let this = self.clone();
+        let _told = at_scrape(move || this.clone().snapshot());
+        let every = self.config.reconcile.interval();
+        tokio::join!(
+            self.clone().consume_results(term.ended.clone()),
+            self.clone().drain_logs(term.ended.clone()),
+            ticker::run("orchestrator", every, &self.wake, &term.ended, || self.reconcile()),
+        );
+    }
 }

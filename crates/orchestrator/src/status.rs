@@ -83,9 +83,10 @@ impl Orchestrator {
                 held.insert(&edge.task);
             }
         }
+        let stopped = self.all_accounts_are_stopped().await?;
         Ok(tasks.iter().any(|task| match task.life.state {
-            TaskState::Pending => !held.contains(&task.id),
-            TaskState::Ready | TaskState::WaitingRetry => true,
+            TaskState::Pending => !held.contains(&task.id) && !stopped,
+            TaskState::Ready | TaskState::WaitingRetry => !stopped,
             state => state.is_active(),
         }))
     }

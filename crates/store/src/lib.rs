@@ -8,27 +8,39 @@
 //! and it begins with `BEGIN IMMEDIATE`, so that writers queue instead of failing half-way. Every change of a task's
 //! state goes through [`Tx::change`], which is a compare-and-set.
 
+mod accounts;
+mod agents;
 mod attempts;
+mod breakers;
 mod change;
 mod database;
 mod documents;
 mod error;
 mod executors;
 mod graph;
+mod leases;
 mod logs;
+mod metrics;
+mod people;
 mod settings;
 mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod wishes;
 
-pub use attempts::{AttemptEnd, AttemptRow, OpenAttempt};
+pub use accounts::AccountPause;
+pub use agents::AgentRow;
+pub use attempts::{AttemptEnd, AttemptRow, EarlierFailure, OpenAttempt};
+pub use breakers::BreakerRow;
 pub use change::{EventRow, Moved};
 pub use database::{Durability, Engine, Store, Tx};
 pub use documents::{DocumentRow, PlannedDocument, PlannedTask, Synced, TickDue};
 pub use error::StoreError;
 pub use executors::ExecutorRow;
 pub use graph::{GraphEdge, GraphTask};
+pub use leases::{Lease, LeaseRow};
 pub use logs::LogRow;
+pub use metrics::{DURATION_BOUNDS_MS, Durations, Used};
+pub use people::AnswerRow;
 pub use tasks::{DependencyRow, TaskRow};
 pub use wishes::{Wish, WishRow};

@@ -10,9 +10,10 @@ use anyhow::Context;
 
 use crate::cargo::cargo;
 use crate::install::ensure;
+use crate::real_cli;
 use crate::report::{self, Counts};
 use crate::tool::{Tool, postgres};
-use crate::{alerts, chart, images};
+use crate::{alerts, chart, dashboard, images, validate};
 
 /// Runs the checks; answers whether all passed.
 pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
@@ -21,7 +22,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     for tool in [Tool::Git, Tool::Redis] {
         ensure(tool, install)?;
     }
-    let allowed = |ready: anyhow::Result<()>, what: &str| match ready {
+    let or_skip = |there: anyhow::Result<()>, what: &str| match there {
         Ok(()) => Ok(true),
         Err(error) if strict => Err(error.context(format!("with CI=true {what} may not be skipped"))),
         Err(error) => {
@@ -30,13 +31,15 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
             Ok(false)
         }
     };
-    let optional = |tool: Tool, what: &str| allowed(ensure(tool, install), what);
+    let optional = |tool: Tool, what: &str| or_skip(ensure(tool, install), what);
     let format = optional(Tool::Rustfmt, "format")?;
     let lints = optional(Tool::Clippy, "lints")?;
     optional(Tool::Postgres, "tests on PostgreSQL")?;
-    let chart = allowed(chart::prepare(install), "chart")?;
+    or_skip(real_cli::ensure(install), "tests with the real Claude Code")?;
+    let chart = or_skip(chart::prepare(install), "chart")?;
     let alerts = optional(Tool::Promtool, "alerts")?;
-    let images = full && allowed(images::prepare(), "images")?;
+    let images = full && or_skip(images::prepare(), "images")?;
+    let dashboard = optional(Tool::Node, "dashboard")?;
 
     let mut checks = Vec::new();
     if format {
@@ -51,6 +54,9 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     if alerts {
         checks.push(within("alerts", alerts::check));
     }
+    if dashboard {
+        checks.push(dashboard::check()?);
+    }
     if full {
         checks.push(documentation()?);
     }
@@ -58,6 +64,9 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     let built = check("build", &["build", "--workspace", "--bins"])?;
     checks.push(built);
     checks.push(built && tests(strict)?);
+    if full {
+        checks.push(built && quietly("validation", validate::built()?)?);
+    }
     if images {
         checks.push(within("images", || images::check(false)));
     }
