@@ -131,6 +131,7 @@ impl Stack {
         ensure!(before < TASKS, "the plan was completed before an executor could be killed");
         self.until("every task is completed, with one executor less", |completed| Ok(completed == TASKS))?;
         self.landed_once()?;
+        self.metrics()?;
         self.until("every box is ticked", |_| Ok(!fs::read_to_string(self.repository.join("PLAN.md"))?.contains("[ ]")))
     }
 
@@ -184,6 +185,22 @@ impl Stack {
             landed.len(),
             different.len()
         );
+        Ok(())
+    }
+
+    /// The leading orchestrator tells Prometheus how many tasks are completed.
+    fn metrics(&self) -> anyhow::Result<()> {
+        // There is no HTTP client in the image, and none is needed but here.
+        let ask = r"exec 3<>/dev/tcp/127.0.0.1/7101; printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3; cat <&3";
+        let metrics = self.compose(&["exec", "-T", "orchestrator", "bash", "-c", ask])?;
+        let completed = metrics.lines().filter_map(|line| {
+            let (name, value) = line.rsplit_once(' ')?;
+            let counts = name.starts_with("coditect_tasks_total{") && name.contains(r#"status="completed""#);
+            counts.then(|| value.parse::<f64>().ok())?
+        });
+        let completed: f64 = completed.sum();
+        ensure!((completed - f64::from(u32::try_from(TASKS)?)).abs() < 0.5, "the metrics tell of {completed} tasks");
+        ensure!(metrics.contains(r#"coditect_leader{service="orchestrator"} 1"#), "the metrics tell of no leader");
         Ok(())
     }
 
