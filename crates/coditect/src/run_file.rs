@@ -37,7 +37,7 @@ pub(crate) struct RunFile {
     pub(crate) redis_url: String,
     /// The database, without a password.
     pub(crate) database_url: String,
-    /// Where the orchestrator answers HTTP.
+    /// Where the dashboard and the API are.
     pub(crate) http: String,
     /// When the run began.
     pub(crate) started_at_ms: i64,

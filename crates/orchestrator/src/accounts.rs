@@ -35,7 +35,8 @@ impl Orchestrator {
         let Some(attempt) = tx.attempt(fence.attempt).await? else { return Ok(()) };
         match result.outcome.parse() {
             Ok(class @ (FailureClass::RateLimited | FailureClass::Auth)) => {
-                self.pause(&mut tx, &attempt.account, class, result.reset_at_ms, &result.message, now_ms).await?;
+                self.pause_account(&mut tx, &attempt.account, class, result.reset_at_ms, &result.message, now_ms)
+                    .await?;
             }
             // It works: the next limit begins with a short pause again. A pause that holds is not cut short by what a run says
             // that began before it.
@@ -46,7 +47,7 @@ impl Orchestrator {
     }
 
     /// Pauses an account for a failure that is its own.
-    pub(crate) async fn pause(
+    pub(crate) async fn pause_account(
         &self,
         tx: &mut Tx,
         account: &str,

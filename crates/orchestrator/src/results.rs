@@ -126,7 +126,7 @@ impl Orchestrator {
             self.tell_breakers(&mut tx, attempt, Some(class), now_ms).await?;
             if class.pauses_account() {
                 let message = message.as_deref().unwrap_or_default();
-                self.pause(&mut tx, &attempt.account, class, reset_at_ms, message, now_ms).await?;
+                self.pause_account(&mut tx, &attempt.account, class, reset_at_ms, message, now_ms).await?;
             }
         }
         tx.commit().await?;

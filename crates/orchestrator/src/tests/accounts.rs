@@ -153,7 +153,7 @@ async fn a_task_that_cost_what_it_may_asks_a_person_who_grants_it_as_much_again(
     assert_eq!((life.state, life.attempts_spent), (TaskState::WaitingRetry, 1));
 
     let mut tx = world.orchestrator.store.begin().await.unwrap();
-    let change = coditect_core::Change::Plain(Trigger::RetryDue);
+    let change = coditect_core::Change::Plain(coditect_core::Trigger::RetryDue);
     tx.change(&world.task, &life, change, AttemptEnd::default(), "orchestrator", 1).await.unwrap().unwrap();
     tx.commit().await.unwrap();
     let fence = world.claimed(2).await;
@@ -210,7 +210,7 @@ async fn an_executor_is_told_of_account_agent_failures_answers_and_budget() {
     world.fails(&second, FailureClass::VerificationFailed, None).await;
     let life = world.row().await.life;
     let mut tx = world.orchestrator.store.begin().await.unwrap();
-    let change = coditect_core::Change::Plain(Trigger::RetryDue);
+    let change = coditect_core::Change::Plain(coditect_core::Trigger::RetryDue);
     tx.change(&world.task, &life, change, AttemptEnd::default(), "orchestrator", 1).await.unwrap().unwrap();
     tx.commit().await.unwrap();
     let third = world.claimed(3).await;

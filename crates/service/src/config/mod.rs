@@ -7,6 +7,7 @@ mod accounts;
 mod agents;
 mod environment;
 mod error;
+mod http;
 mod infrastructure;
 mod load;
 mod rules;
@@ -23,12 +24,13 @@ pub use accounts::{AccountConfig, BreakerConfig, BudgetConfig};
 pub use agents::{AgentRule, AgentsConfig};
 pub use environment::{Environment, variable};
 pub use error::{ConfigError, Problem};
+pub use http::{BackupConfig, HttpConfig};
 pub use infrastructure::{
     AdminListenConfig, DatabaseConfig, GrpcListenConfig, ListenConfig, LogConfig, LogFormat, RedisConfig,
     ShutdownConfig,
 };
 pub use load::DEFAULT_FILE;
-pub use secret::SecretUrl;
+pub use secret::{SecretText, SecretUrl};
 pub use work::{
     ClaudeConfig, DispatchConfig, ExecutorConfig, PermissionMode, PlanConfig, ProjectConfig, ReconcileConfig,
     RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
@@ -71,6 +73,10 @@ pub struct Config {
     pub reconcile: ReconcileConfig,
     /// The addresses that services listen on.
     pub listen: ListenConfig,
+    /// Who may use the dashboard and the REST API.
+    pub http: HttpConfig,
+    /// Backups of the database.
+    pub backup: BackupConfig,
     /// How services stop.
     pub shutdown: ShutdownConfig,
     /// What services log.
@@ -90,6 +96,8 @@ impl Default for Config {
             accounts: accounts::default_accounts(),
             budget: Default::default(),
             breaker: Default::default(),
+            http: Default::default(),
+            backup: Default::default(),
             executor: Default::default(),
             verify: Default::default(),
             retry: Default::default(),
