@@ -14,6 +14,7 @@ use crate::tool::Tool;
 
 const RULES: &str = "ops/alerts/coditect.rules.yaml";
 const TESTS: &str = "ops/alerts/tests.yaml";
+const METRICS: &str = "docs/metrics.md";
 const DASHBOARD: &str = "ops/grafana/coditect.json";
 
 /// What Grafana puts in itself, and something of the same kind that Prometheus understands.
@@ -41,8 +42,14 @@ pub(crate) fn check() -> anyhow::Result<()> {
         ensure!(tests.contains(&fires), "{TESTS}: nothing shows when {alert} fires");
         ensure!(tests.contains(&format!("alertname: {alert}, ")), "{TESTS}: nothing shows when {alert} does not fire");
     }
-    // Grafana would show a broken query as an empty panel: have it read as a rule.
+    let metrics = read(METRICS)?;
     let text = read(DASHBOARD)?;
+    for (file, text) in [(RULES, &rules), (DASHBOARD, &text)] {
+        for name in metrics_in(text) {
+            ensure!(metrics.contains(&format!("`{name}`")), "{file}: {METRICS} knows no metric {name}");
+        }
+    }
+    // Grafana would show a broken query as an empty panel: have it read as a rule.
     let dashboard: Value = serde_json::from_str(&text).with_context(|| format!("{DASHBOARD} is not JSON"))?;
     let queries = queries(&dashboard)?;
     let rules_of: Vec<Value> =
@@ -53,6 +60,13 @@ pub(crate) fn check() -> anyhow::Result<()> {
     promtool(&["check", "rules", "--lint=none", &file.to_string_lossy()])
         .context("a query of the Grafana dashboard")?;
     Ok(())
+}
+
+/// The metrics that a text names. The buckets of a histogram are the histogram's.
+fn metrics_in(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let names = words.filter(|word| word.starts_with("coditect_"));
+    names.map(|name| name.strip_suffix("_bucket").unwrap_or(name)).collect()
 }
 
 /// The queries of the panels, with Grafana's own variables replaced.
@@ -87,6 +101,12 @@ fn promtool(arguments: &[&str]) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metrics_are_found_in_queries() {
+        let text = "rate(coditect_a_seconds_bucket{x=\"y\"}[5m]) > coditect_b_total";
+        assert_eq!(metrics_in(text).into_iter().collect::<Vec<_>>(), ["coditect_a_seconds", "coditect_b_total"]);
+    }
 
     #[test]
     fn the_dashboard_asks_in_every_panel() {

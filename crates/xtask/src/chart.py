@@ -24,7 +24,7 @@ KUBERNETES = ["1.29", kubernetes_validate.latest_version()]
 FOREIGN = {"ScaledObject", "ServiceMonitor", "PrometheusRule", "PodMonitoring"}
 
 # Sections of the configuration that the chart sets itself.
-OWN_SECTIONS = {"$schema", "database", "redis", "listen", "http", "shutdown", "repository"}
+OWN_SECTIONS = {"$schema", "database", "redis", "listen", "shutdown", "repository"}
 
 # Files that the chart needs inside its folder, and where they are kept.
 COPIES = {
