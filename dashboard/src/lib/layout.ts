@@ -31,7 +31,7 @@ export interface Placed extends Box {
 export const TASK = { width: 190, height: 46 };
 export const CLOSED = { width: 248, height: 92 };
 const PAD = 14;
-const HEAD = 34;
+const HEAD = 44;
 const GAP_X = 32;
 const GAP_Y = 10;
 /** With more open groups than this, boxes go into rows: a chain of wide boxes would be a thin line. */
