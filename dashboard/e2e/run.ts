@@ -109,6 +109,8 @@ check("the graph is laid out, and focuses on a task", async (page) => {
   if (!node) return;
   await page.goto(`${BASE}/graph?show=epics`);
   await page.locator('.canvas[data-ready="true"]').waitFor();
+  await page.locator(".epic-node").first().click();
+  await page.locator(".task-node").first().waitFor();
   await page.goto(`${BASE}/graph?focus=${encodeURIComponent(node.task)}&depth=1`);
   await page.locator(".task-node.focused").waitFor();
   const near = graph.edges.filter((e) => e.from === node.task || e.to === node.task);

@@ -83,9 +83,17 @@ interface Arranged {
 /** Boxes in rows, each after what it depends on, and about as wide as the place they are shown in. */
 function rows(boxes: Box[], links: [string, string][], aspect: number): Arranged {
   const gap = 40;
+  const ordered = inOrder(boxes, links);
   const area = boxes.reduce((sum, box) => sum + (box.width + gap) * (box.height + gap), 0);
-  const limit = Math.max(Math.sqrt(area * aspect) * 1.05, ...boxes.map((box) => box.width));
-  return flow(inOrder(boxes, links), limit, gap);
+  const widest = Math.max(...boxes.map((box) => box.width));
+  const size = (arranged: Arranged) => Math.max(arranged.width / aspect, arranged.height);
+  let best: Arranged | null = null;
+  // Where rows break decides how well they fill the place: try some widths.
+  for (let factor = 0.9; factor < 2; factor += 0.1) {
+    const next = flow(ordered, Math.max(widest, Math.sqrt(area * aspect) * factor), gap);
+    if (best === null || size(next) < size(best)) best = next;
+  }
+  return best ?? { items: [], width: 0, height: 0 };
 }
 
 /** Each box after those it depends on; in a circle, as they come. */

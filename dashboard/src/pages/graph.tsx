@@ -28,6 +28,8 @@ import { Answered, Meter, taskUrl } from "../parts/basics";
 
 /** Above this, epics are closed at first. */
 const MANY = 260;
+/** Room for the controls and the hint. */
+const FIT = { top: "16px", left: "56px", right: "16px", bottom: "40px" } as const;
 
 export default function GraphPage(): ReactNode {
   const graph = useGraph();
@@ -285,7 +287,6 @@ function Canvas(props: {
           width: at.width,
           height: at.height,
           data,
-          ariaLabel: `${task.key} ${task.title}, ${look(task.state).label}`,
         });
       }
     }
@@ -320,7 +321,7 @@ function Canvas(props: {
       : "";
   useEffect(() => {
     if (!shape) return;
-    const frame = requestAnimationFrame(() => void flow.fitView({ padding: 0.06, maxZoom: 1.1 }));
+    const frame = requestAnimationFrame(() => void flow.fitView({ padding: FIT, maxZoom: 1.1 }));
     return () => cancelAnimationFrame(frame);
   }, [shape, flow]);
 
@@ -335,6 +336,7 @@ function Canvas(props: {
         nodesDraggable={false}
         nodesConnectable={false}
         edgesFocusable={false}
+        nodesFocusable={false}
         onlyRenderVisibleElements={nodes.length > 800}
         onNodeMouseEnter={(_, node) => node.type !== "group-box" && setOver(node.id)}
         onNodeMouseLeave={() => setOver(null)}
@@ -350,7 +352,9 @@ function Canvas(props: {
       </ReactFlow>
       {nodes.length === 0 && <p className="empty">Laying out…</p>}
       <p className="hint">
-        {focus ? "Click the task in the middle to open it." : "Click a task to see what surrounds it."}
+        {focus
+          ? "Click the marked task to open its page."
+          : "Click an epic to open or close it, a task to see what surrounds it."}
       </p>
     </div>
   );
@@ -360,7 +364,8 @@ const TaskNode = memo(({ data }: NodeProps) => {
   const { task, faded, focused } = data as TaskData;
   const { tone, label } = look(task.state);
   return (
-    <div
+    <button
+      type="button"
       className={`task-node tone-${tone} ${task.critical ? "critical" : ""} ${faded ? "faded" : ""} ${focused ? "focused" : ""}`}
       title={`${task.key} ${task.title}\n${label}`}
     >
@@ -369,9 +374,9 @@ const TaskNode = memo(({ data }: NodeProps) => {
         {task.key}
         <span>{label}</span>
       </b>
-      <p>{task.title}</p>
+      <span className="title">{task.title}</span>
       <Handle type="source" position={Position.Right} isConnectable={false} />
-    </div>
+    </button>
   );
 });
 
