@@ -39,6 +39,8 @@ const FEW = 3;
 
 export function layout(shape: Shape): Placed[] {
   const owner = new Map<string, string>();
+  // Where it is narrow, what depends on something is below it instead of to the right.
+  const down = shape.aspect < 1;
   for (const group of shape.groups) {
     owner.set(group.id, group.id);
     for (const task of group.tasks) owner.set(task, group.id);
@@ -59,6 +61,7 @@ export function layout(shape: Shape): Placed[] {
       group.tasks.map((id) => ({ id, ...TASK })),
       inner.get(group.id) ?? [],
       { x: GAP_X, y: GAP_Y },
+      down,
     );
     for (const item of inside.items) {
       placed.push({ ...item, x: item.x + PAD, y: item.y + HEAD, parent: group.id });
@@ -69,7 +72,7 @@ export function layout(shape: Shape): Placed[] {
   const outside =
     open > FEW
       ? rows(boxes, [...outer.values()], shape.aspect)
-      : arrange(boxes, [...outer.values()], { x: 96, y: 36 });
+      : arrange(boxes, [...outer.values()], { x: 96, y: 36 }, down);
   // Parents before children, as the drawing wants them.
   return [...outside.items.map((item) => ({ ...item, parent: null })), ...placed];
 }
@@ -129,11 +132,16 @@ function flow(boxes: Box[], limit: number, gap: number): Arranged {
   return { items, width, height: y + row };
 }
 
-/** What is connected goes into layers from left to right, what is not into rows below. */
-function arrange(boxes: Box[], links: [string, string][], gap: { x: number; y: number }): Arranged {
+/** What is connected goes into layers, what is not into rows below. */
+function arrange(
+  boxes: Box[],
+  links: [string, string][],
+  gap: { x: number; y: number },
+  down: boolean,
+): Arranged {
   const linked = new Set(links.flat());
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: gap.y, ranksep: gap.x, marginx: 0, marginy: 0 });
+  graph.setGraph({ rankdir: down ? "TB" : "LR", nodesep: gap.y, ranksep: gap.x, marginx: 0, marginy: 0 });
   graph.setDefaultEdgeLabel(() => ({}));
   const alone: Box[] = [];
   for (const box of boxes) {
