@@ -78,6 +78,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
             ticker::run("orchestrator", every, &this.wake, &drain, || this.reconcile()).await;
         });
     }
+    tasks.spawn(orchestrator.clone().keep_backups(drain.clone()));
     tasks.spawn(orchestrator.clone().tell_transitions(drain.clone()));
     let serving = http::serve(listener, orchestrator.clone(), drain.clone());
     tasks.close();

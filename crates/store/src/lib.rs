@@ -9,6 +9,7 @@
 //! state goes through [`Tx::change`], which is a compare-and-set.
 
 mod attempts;
+pub mod backup;
 mod change;
 mod database;
 mod documents;
