@@ -96,6 +96,7 @@ impl Orchestrator {
         tokio::join!(
             self.clone().consume_results(term.ended.clone()),
             self.clone().drain_logs(term.ended.clone()),
+            self.clone().keep_backups(term.ended.clone()),
             ticker::run("orchestrator", every, &self.wake, &term.ended, || self.reconcile()),
         );
     }

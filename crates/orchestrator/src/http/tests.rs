@@ -175,7 +175,7 @@ async fn the_figures_are_those_of_the_history() {
     };
     assert_eq!(
         (value("tasks_completed"), value("success_ratio"), value("autonomy_ratio")),
-        (1.into(), 1.into(), 1.into())
+        (json!(1.0), json!(1.0), json!(1.0))
     );
     assert_eq!(value("dispatch_p95_ms"), json!(0.0));
     let history = site.get("/api/v1/history").await;
