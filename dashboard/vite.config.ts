@@ -1,7 +1,8 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-// Where the API is while developing: an orchestrator, or the fixture server (`npm run fixture`).
+// Where the API is while developing: an orchestrator, or the fixture server (`npm run fixture`). The page's own host
+// stays in the requests: an orchestrator refuses changes from pages of another one.
 const api = process.env.CODITECT_API ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
@@ -15,6 +16,6 @@ export default defineConfig({
     chunkSizeWarningLimit: 600,
   },
   worker: { format: "es" },
-  server: { host: "127.0.0.1", port: 5173, proxy: { "/api": { target: api, changeOrigin: true } } },
+  server: { host: "127.0.0.1", port: 5173, proxy: { "/api": { target: api, changeOrigin: false } } },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 });

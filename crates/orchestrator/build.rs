@@ -1,6 +1,7 @@
 //! Embeds the dashboard, if it has been built: `cargo xtask dashboard` leaves it in `dashboard/dist`.
 //!
-//! What is embedded is listed in a file of Rust in `OUT_DIR`. A tree without a dashboard builds all the same.
+//! What is embedded is listed in a file of Rust in `OUT_DIR`. A tree without a dashboard builds all the same. The folder
+//! itself is always there (it holds a file that keeps it in git), so that cargo has something to watch.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,10 +10,8 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let dist = package.join("../../dashboard/dist");
-    // A path that is not there makes cargo run this each time; so watch the nearest folder that is.
-    let watched = dist.ancestors().find(|folder| folder.is_dir()).unwrap_or(&package);
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed={}", watched.display());
+    println!("cargo::rerun-if-changed={}", dist.display());
 
     let mut files = Vec::new();
     if dist.join("index.html").is_file() {
@@ -35,9 +34,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            println!("cargo::rerun-if-changed={}", path.display());
             collect(&path, files)?;
-        } else {
+        } else if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
             files.push(path);
         }
     }

@@ -109,6 +109,8 @@ check("the graph is laid out, and focuses on a task", async (page) => {
   if (!node) return;
   await page.goto(`${BASE}/graph?show=epics`);
   await page.locator('.canvas[data-ready="true"]').waitFor();
+  await page.locator(".epic-node").first().click();
+  await page.locator(".task-node").first().waitFor();
   await page.goto(`${BASE}/graph?focus=${encodeURIComponent(node.task)}&depth=1`);
   await page.locator(".task-node.focused").waitFor();
   const near = graph.edges.filter((e) => e.from === node.task || e.to === node.task);
@@ -118,7 +120,7 @@ check("the graph is laid out, and focuses on a task", async (page) => {
 
 check("agents, accounts and queues are there", async (page) => {
   await page.goto(`${BASE}/agents`);
-  await page.getByRole("heading", { name: "Accounts" }).waitFor();
+  await page.getByRole("heading", { name: "Accounts", exact: true }).waitFor();
   await page.goto(`${BASE}/queues`);
   await page.getByRole("heading", { name: "Queues", exact: true }).waitFor();
   assert.equal(await page.getByRole("alert").count(), 0);
@@ -127,10 +129,7 @@ check("agents, accounts and queues are there", async (page) => {
 check("a lost connection is said, and the page comes back by itself", async (page) => {
   await page.goto(`${BASE}/`);
   await page.locator('[data-live="live"]').waitFor();
-  await page.context().setOffline(true);
-  // What is open stays open for a browser that is told it is offline: go to the page anew, without the server.
   await page.route("**/api/v1/events", (route) => route.abort());
-  await page.context().setOffline(false);
   await page.reload();
   await page.locator('[data-live="stale"]').waitFor();
   await page.unroute("**/api/v1/events");
@@ -150,7 +149,7 @@ check("every page fits a phone", async (page) => {
   ]) {
     await page.goto(BASE + path);
     await page.locator('[data-live="live"]').waitFor();
-    await page.waitForLoadState("domcontentloaded");
+    await page.waitForFunction(() => !document.body.innerText.includes("Loading…"));
     const beyond = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     assert.ok(beyond <= 0, `${path} is ${beyond} px too wide`);
   }

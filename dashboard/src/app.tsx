@@ -151,20 +151,29 @@ function Indicator(): ReactNode {
 function PauseButton({ paused }: { paused: boolean }): ReactNode {
   const pause = usePause();
   return (
-    <button
-      type="button"
-      className={paused ? "primary" : ""}
-      disabled={pause.isPending}
-      title={
-        paused
-          ? "Hand out tasks again, on every account and to every agent"
-          : "Hand out no further task; what runs goes on"
-      }
-      onClick={() => pause.mutate({ pause: !paused })}
-    >
-      {paused ? "Resume" : "Pause"}
-      {pause.error && <span className="sr">: {pause.error.message}</span>}
-    </button>
+    <>
+      <button
+        type="button"
+        className={paused ? "primary" : ""}
+        disabled={pause.isPending}
+        title={
+          paused
+            ? "Hand out tasks again, on every account and to every agent"
+            : "Hand out no further task; what runs goes on"
+        }
+        onClick={() => pause.mutate({ pause: !paused })}
+      >
+        {paused ? "Resume" : "Pause"}
+      </button>
+      {pause.error && (
+        <div className="top-error">
+          <Problem error={pause.error} what={pause.variables.pause ? "Not paused" : "Not resumed"} />
+          <button type="button" className="quiet" onClick={() => pause.reset()}>
+            Close
+          </button>
+        </div>
+      )}
+    </>
   );
 }
 

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use coditect_core::FailureClass;
+use coditect_service::trace::{self, Stage};
 use nix::fcntl::{Flock, FlockArg};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::candidate::{self, Candidate};
 use crate::git::{Git, tail};
@@ -148,9 +150,9 @@ impl Attempt<'_> {
             Standing::Tip(tip) => tip,
             Standing::Landed(commit) => return Ok(self.already_landed(commit)),
         };
-        self.cancellable(folders.prepare(&repository, job, &base)).await?;
+        self.cancellable(folders.prepare(&repository, job, &base)).instrument(trace::stage(Stage::Prepare)).await?;
         self.control.say(format!("worktree of `{}` at {base}", job.target_branch));
-        self.agent().await?;
+        self.agent().instrument(trace::stage(Stage::Agent)).await?;
         let cancel = self.cancel;
         let squash = candidate::squash(&repository, folders, job, &base, &mut self.evidence);
         let commit = cancellable(cancel, squash).await.map_err(|failure| self.unchanged(failure))?;
@@ -247,9 +249,11 @@ impl Attempt<'_> {
             } else {
                 self.cancellable(candidate::rebase(repository, folders, job, result, base, &tip)).await?
             };
-            verify::verify(verifier, &candidate.commit, &mut self.evidence).await?;
+            let verified = verify::verify(verifier, &candidate.commit, &mut self.evidence);
+            verified.instrument(trace::stage(Stage::Verify)).await?;
             self.enter(Phase::Landing).await?;
-            match land::land(repository, folders, job, &tip, &candidate).await? {
+            let landing = land::land(repository, folders, job, &tip, &candidate);
+            match landing.instrument(trace::stage(Stage::Land)).await? {
                 Landing::Landed => {
                     self.control.say(format!("landed on `{}` as {}", job.target_branch, candidate.commit));
                     self.evidence.commit = Some(candidate.commit.clone());

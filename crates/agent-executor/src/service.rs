@@ -11,12 +11,13 @@ use coditect_proto::v1::agent_executor_server::{AgentExecutorServer, SERVICE_NAM
 use coditect_proto::v1::orchestrator_client::OrchestratorClient;
 use coditect_queue::message::Work;
 use coditect_queue::{ConsumerOptions, Queue, Stream};
+use coditect_service::trace::{self, Stage};
 use coditect_service::{Config, Service, grpc};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::{Channel, Endpoint};
-use tracing::{debug, info};
+use tracing::{Instrument, debug, info};
 
 use crate::api::Api;
 use crate::outbox::Outbox;
@@ -103,7 +104,8 @@ async fn take_work(worker: &Worker, drain: CancellationToken) {
         let (Ok(slot), Some(delivery)) = (slot, entries.next().await) else { break };
         let worker = worker.clone();
         runs.spawn(async move {
-            worker.work(delivery).await;
+            let (task, parent) = (delivery.message.task.clone(), delivery.message.traceparent.clone());
+            worker.work(delivery).instrument(trace::follow(Stage::Attempt, &task, &parent)).await;
             drop(slot);
         });
     }

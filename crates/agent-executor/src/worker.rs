@@ -10,8 +10,8 @@ use coditect_proto::v1::orchestrator_client::OrchestratorClient;
 use coditect_proto::v1::{ClaimAttemptRequest, GetAttemptRequest, RenewLeaseRequest, Specification};
 use coditect_queue::message::{LogLine as QueuedLine, ResultEntry, ResultKind, Work};
 use coditect_queue::{Delivery, Queue, Stream};
-use coditect_service::Config;
 use coditect_service::config::{ClaudeConfig, Runtime as ConfiguredRuntime};
+use coditect_service::{Config, trace};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
@@ -83,7 +83,12 @@ impl Worker {
                 token: work.token,
                 executor: self.name.clone(),
             };
-            match self.orchestrator.claim_attempt(request).await.map(|answer| answer.into_inner().answer) {
+            match self
+                .orchestrator
+                .claim_attempt(trace::request(request))
+                .await
+                .map(|answer| answer.into_inner().answer)
+            {
                 Ok(Some(Answer::Specification(specification))) => return Some(specification),
                 Ok(Some(Answer::Refused(why))) => {
                     debug!(task = work.task, attempt = work.attempt, why, "refused");
@@ -263,7 +268,7 @@ async fn ask(mut worker: Worker, specification: Specification, phase: Phase) -> 
             token: specification.token,
             phase: name.to_owned(),
         };
-        match worker.orchestrator.renew_lease(request).await {
+        match worker.orchestrator.renew_lease(trace::request(request)).await {
             Ok(_) => {
                 worker.runs.enter(&specification.attempt, name);
                 return Ok(());

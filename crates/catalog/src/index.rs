@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// How many entries a search reads at most once it has read some: the words are read from rare to common, and the
 /// common ones of a large collection tell little.
-const MOST_READ: usize = 4_000;
+const MOST_READ: usize = 2_000;
 
 /// The entries of one word.
 #[derive(Debug, Default)]

@@ -18,6 +18,8 @@ const LEAST_SIMILAR: f64 = 0.04;
 const HALF_SIMILAR: f64 = 0.06;
 /// What the votes are worth where all are for one agent.
 const WORTH: f64 = 0.9;
+/// How many agents of the nearest are of interest.
+const BEST: usize = 24;
 /// At so many declared tasks, an agent that none of them asks for is half as likely.
 const TEAM: f64 = 20.0;
 /// What the words of a task weigh, by where they stand; two words that stand side by side in a title count beside them.
@@ -68,7 +70,9 @@ pub(crate) struct Neighbours {
 pub(crate) struct Votes<'a> {
     /// How much speaks for whom.
     pub(crate) evidence: Evidence<'a>,
-    voters: BTreeMap<&'a str, Vec<(f64, &'a str)>>,
+    /// The tasks that share a word with it, with their similarity.
+    near: Vec<(f64, &'a Neighbour)>,
+    agents: &'a [Wanted],
 }
 
 impl Neighbours {
@@ -121,33 +125,35 @@ impl Neighbours {
         let weight = |stem: &str, weight: f64| dampened(weight) * self.index.idf(stem).powi(2);
         self.index.search(bag.weights.iter().map(|(stem, w)| (stem.as_str(), weight(stem, *w))), scores);
         let length = length(bag, &self.index);
-        let mut near: Vec<(f64, Vec<(f64, &str)>)> = self.agents.iter().map(|_| (0.0, Vec::new())).collect();
+        let mut sums = vec![0.0; self.agents.len()];
+        let mut near = Vec::new();
         for (at, score) in scores.found() {
             if let Some(task) = self.tasks.get(at)
-                && let Some((sum, voters)) = near.get_mut(task.agent)
+                && let Some(sum) = sums.get_mut(task.agent)
                 && (key.is_empty() || task.key != key)
             {
                 *sum += score / length;
-                voters.push((score / length, task.key.as_str()));
+                near.push((score / length, task));
             }
         }
         let own = self.own.get(key).copied();
-        let votes: Vec<_> = self
+        let similarity = |(at, (wanted, sum)): (usize, (&Wanted, f64))| wanted.similarity(sum, own == Some(at));
+        let mut votes: Vec<(f64, &str)> = self
             .agents
             .iter()
-            .zip(near)
+            .zip(sums)
             .enumerate()
-            .map(|(at, (wanted, (sum, voters)))| (wanted, wanted.similarity(sum, own == Some(at)), voters))
-            .filter(|(_, similarity, _)| *similarity >= LEAST_SIMILAR)
+            .map(|one| (similarity(one), one.1.0.name.as_str()))
+            .filter(|(similarity, _)| *similarity >= LEAST_SIMILAR)
             .collect();
-        let all: f64 = votes.iter().map(|(_, similarity, _)| similarity.powi(2)).sum();
-        let mut found = Votes::default();
-        for (Wanted { name, .. }, similarity, voters) in votes {
+        let all: f64 = votes.iter().map(|(similarity, _)| similarity.powi(2)).sum();
+        votes.sort_by(|(a, one), (b, two)| b.total_cmp(a).then_with(|| one.cmp(two)));
+        let mut evidence = Evidence::default();
+        for (similarity, name) in votes.into_iter().take(BEST) {
             let worth = WORTH * (similarity.powi(2) / all) * (similarity / (similarity + HALF_SIMILAR));
-            found.evidence.add(name, worth);
-            found.voters.insert(name, voters);
+            evidence.add(name, worth);
         }
-        found
+        Votes { evidence, near, agents: &self.agents }
     }
 }
 
@@ -163,10 +169,13 @@ impl Wanted {
 impl Votes<'_> {
     /// The most similar tasks that ask for an agent, in words.
     pub(crate) fn said(&self, agent: &str) -> Option<String> {
-        let voters = self.voters.get(agent)?;
-        let best = voters.iter().map(|(similarity, _)| *similarity).fold(0.0, f64::max);
-        let mut near: Vec<_> =
-            voters.iter().filter(|(similarity, key)| *similarity >= best / 2.0 && !key.is_empty()).collect();
+        let place = self.agents.iter().position(|wanted| wanted.name == agent)?;
+        let voters = || self.near.iter().filter(|(_, task)| task.agent == place);
+        let best = voters().map(|(similarity, _)| *similarity).reduce(f64::max)?;
+        let mut near: Vec<_> = voters()
+            .filter(|(similarity, task)| *similarity >= best / 2.0 && !task.key.is_empty())
+            .map(|(similarity, task)| (*similarity, task.key.as_str()))
+            .collect();
         near.sort_by(|(a, one), (b, two)| b.total_cmp(a).then_with(|| one.cmp(two)));
         near.dedup_by_key(|(_, key)| *key);
         let named: Vec<_> = near.iter().map(|(_, key)| *key).collect();

@@ -56,11 +56,17 @@ fn content_alone_leads_to_the_declared_agent_of_most_tasks() {
     let all = tasks.iter().filter_map(declared).collect();
     let matcher = Matcher::new(found.definitions, Rules { default: "any".into(), ..Rules::default() }, all);
     let (mut first, mut among_three) = (0, 0);
+    let mut bands = std::collections::BTreeMap::<String, (usize, usize)>::new();
     for task in &tasks {
         let (found, wanted) = (matcher.choose(&query(task)), task.agent.as_deref().unwrap());
         first += usize::from(found.chosen == wanted);
+        let (right, all) = bands.entry(format!("{:.1}", (found.confidence * 5.0).floor() / 5.0)).or_default();
+        (*right, *all) = (*right + usize::from(found.chosen == wanted), *all + 1);
         among_three += usize::from(found.ranking.iter().take(3).any(|(agent, _)| agent == wanted));
     }
-    println!("of {} tasks, {first} by content, {among_three} among the first three", tasks.len());
+    println!(
+        "of {} tasks, {first} by content, {among_three} among the first three; by confidence {bands:?}",
+        tasks.len()
+    );
     assert!(first >= 118 && among_three >= 150, "{first} and {among_three} of {}", tasks.len());
 }

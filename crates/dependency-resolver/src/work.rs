@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use coditect_core::Clock;
+use coditect_core::{Clock, TaskState};
 use coditect_queue::message::{Event, PlanChanged};
 use coditect_queue::{CancellationToken, Claim, Consumer, Delivery, Message, Queue};
+use coditect_service::trace::{self, Stage};
 use coditect_service::{Readiness, Service, SystemClock, metrics};
 use coditect_store::Store;
 use tokio::sync::Mutex;
@@ -104,6 +105,8 @@ impl Work {
 
     async fn follow(&mut self, batch: Vec<Delivery<Event>>) {
         let (events, claims): (Vec<_>, Vec<_>) = batch.into_iter().map(|d| (d.message, d.claim)).unzip();
+        let done = events.iter().filter(|event| event.to == TaskState::Completed.as_str());
+        let _spans: Vec<_> = done.map(|event| trace::follow(Stage::Unblock, &event.task, &event.traceparent)).collect();
         let result = self.resolver.lock().await.follow(&events, self.clock.now_ms()).await;
         match self.settled(result).await {
             Some(false) => acknowledge(claims).await,

@@ -24,10 +24,11 @@ pub(crate) struct Insight {
 }
 
 impl Orchestrator {
-    /// The figures, and what is wrong with the plans taken together.
+    /// The figures, where at most `slots` attempts may be open, and what is wrong with the plans taken together.
     pub(crate) async fn insight(
         &self,
         plans: Vec<(String, i64)>,
+        slots: i64,
     ) -> Result<(Vec<v1::Figure>, Vec<v1::PlanProblem>), StoreError> {
         let mut kept = self.insight.lock().await;
         let revision = self.store.revision().await?;
@@ -35,7 +36,7 @@ impl Orchestrator {
         if !fresh && kept.fresh_until.is_none_or(|until| until < Instant::now()) {
             let began = Instant::now();
             let measures = self.store.measures().await?;
-            kept.figures = figures::figures(&measures, self.clock.now_ms());
+            kept.figures = figures::figures(&measures, self.clock.now_ms(), slots);
             // Cycles come from the plans alone; what is done only hides them.
             if kept.plans != plans || kept.cyclic {
                 let (tasks, edges) = self.store.graph().await?;

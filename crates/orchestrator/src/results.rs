@@ -6,9 +6,10 @@ use coditect_core::{Change, Clock, FailureClass, Lifecycle, TaskState, Trigger, 
 use coditect_queue::message::{ResultEntry, ResultKind};
 use coditect_queue::{ConsumerOptions, Stream};
 use coditect_service::announce::announce;
+use coditect_service::trace::{self, Stage};
 use coditect_store::{AttemptEnd, StoreError, Tx};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{Instrument, debug, info, warn};
 
 use crate::Orchestrator;
 use crate::accounts::TURN;
@@ -24,7 +25,7 @@ impl Orchestrator {
         let options = ConsumerOptions::new("orchestrator", "orchestrator");
         let mut results = self.queue.consume::<ResultEntry>(Stream::Results, options, drain.clone());
         while let Some(delivery) = results.next().await {
-            while let Err(error) = self.apply(&delivery.message).await {
+            while let Err(error) = self.apply(&delivery.message).instrument(span(&delivery.message)).await {
                 warn!(%error, attempt = delivery.message.attempt, "a result could not be applied; will be tried again");
                 tokio::select! {
                     () = drain.cancelled() => return,
@@ -173,6 +174,11 @@ impl Orchestrator {
             why => (verdict, why),
         })
     }
+}
+
+/// The part of the attempt's trace in which its result is applied.
+fn span(result: &ResultEntry) -> tracing::Span {
+    trace::follow(Stage::Result, &result.task, &result.traceparent)
 }
 
 fn first_line(text: &str) -> &str {

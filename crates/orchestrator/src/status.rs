@@ -38,7 +38,9 @@ impl Orchestrator {
         let settled = over == total;
         let moves = self.moves(&counts, now_ms).await?;
         let plans = documents.iter().map(|document| (document.id.clone(), document.revision)).collect();
-        let (figures, cycles) = self.insight(plans).await?;
+        let slots: i64 = executors.iter().map(|executor| executor.slots).sum();
+        let most = i64::from(self.config.dispatch.max_concurrent);
+        let (figures, cycles) = self.insight(plans, if slots > 0 { slots.min(most) } else { most }).await?;
         let mut problems: Vec<_> =
             documents.iter().flat_map(|document| answers::problems(&document.diagnostics)).collect();
         problems.extend(cycles);
@@ -49,7 +51,7 @@ impl Orchestrator {
             running: self.runs().await?,
             attention: attention.iter().map(answers::task).collect(),
             paused: self.store.facts(PAUSE_ALL).await?.iter().any(|(key, _)| key == PAUSE_ALL),
-            slots: executors.iter().map(|executor| executor.slots).sum(),
+            slots,
             executors: i64::try_from(executors.len()).unwrap_or(i64::MAX),
             done: total > 0 && settled && !moves,
             stuck: total > 0 && !settled && !moves,

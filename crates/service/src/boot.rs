@@ -101,7 +101,30 @@ where
             return WRONG_USAGE;
         }
     };
-    match start(name, config, run) {
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("{name}: cannot start the runtime: {error}");
+            return FAILED;
+        }
+    };
+    let telemetry = {
+        let _within = runtime.enter();
+        telemetry::init(name, &config.log)
+    };
+    let telemetry = match telemetry {
+        Ok(telemetry) => telemetry,
+        Err(refusal) => {
+            eprintln!("{name}: {:#}", anyhow::Error::new(refusal));
+            return WRONG_USAGE;
+        }
+    };
+    let ended = start(&runtime, name, config, run);
+    // While there is a runtime that can send them.
+    drop(telemetry);
+    // Blocking calls that are still under way do not hold up the end of the process.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => {
             info!("stopped");
             0
@@ -113,7 +136,7 @@ where
     }
 }
 
-/// The configuration, once logs are set up; nothing if the command line asks for no more than an answer.
+/// The configuration; nothing if the command line asks for no more than an answer.
 fn prepare(name: ServiceName, arguments: impl Iterator<Item = OsString>) -> anyhow::Result<Option<Config>> {
     let flags = match parse(name, arguments) {
         Ok(flags) => flags,
@@ -129,7 +152,6 @@ fn prepare(name: ServiceName, arguments: impl Iterator<Item = OsString>) -> anyh
         eprintln!("{name}: the configuration is fine");
         return Ok(None);
     }
-    telemetry::init(name, &config.log)?;
     Ok(Some(config))
 }
 
@@ -138,18 +160,14 @@ fn parse(name: ServiceName, arguments: impl Iterator<Item = OsString>) -> Result
     <Flags as clap::FromArgMatches>::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }
 
-fn start<F, Fut>(name: ServiceName, config: Config, run: F) -> anyhow::Result<()>
+fn start<F, Fut>(runtime: &Runtime, name: ServiceName, config: Config, run: F) -> anyhow::Result<()>
 where
     F: FnOnce(Service) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
     let service =
         Service { name, config: Arc::new(config), shutdown: Shutdown::default(), readiness: Readiness::default() };
-    let runtime = Runtime::new().context("cannot start the runtime")?;
-    let ended = runtime.block_on(live(service, run));
-    // Blocking calls that are still under way do not hold up the end of the process.
-    runtime.shutdown_background();
-    ended
+    runtime.block_on(live(service, run))
 }
 
 async fn live<F, Fut>(service: Service, run: F) -> anyhow::Result<()>

@@ -10,7 +10,7 @@ use tonic::{
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use crate::Readiness;
+use crate::{Readiness, trace};
 
 /// How often an idle connection is asked whether its other end still lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -63,6 +63,10 @@ pub async fn serve(
         routes.add_service(health).add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
     let serving = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .trace_fn(|request| {
+            let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+            trace::of_call(traceparent, request.uri().path())
+        })
         .add_routes(routes)
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), until.cancelled_owned());
     tokio::select! {

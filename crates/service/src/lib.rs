@@ -31,6 +31,7 @@ mod readiness;
 mod shutdown;
 pub mod telemetry;
 pub mod ticker;
+pub mod trace;
 
 pub use boot::Service;
 pub use clock::SystemClock;

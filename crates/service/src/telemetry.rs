@@ -1,59 +1,134 @@
-//! Logs: to standard error, as lines for people or as JSON, each with the name of its service.
+//! Logs: to standard error, as lines for people or as JSON, each with the name of its service and, where there is one,
+//! with the task and the trace it belongs to. Traces: to a collector, where one is named.
 
 use std::{
     env, fmt,
     io::{self, IsTerminal},
+    time::Duration,
 };
 
+use opentelemetry::{KeyValue, trace::TracerProvider};
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter};
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::{
-    EnvFilter,
-    filter::ParseError,
+    EnvFilter, Layer, Registry,
+    filter::{ParseError, filter_fn},
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::SubscriberExt,
     registry::LookupSpan,
+    reload,
     util::{SubscriberInitExt, TryInitError},
 };
 
 use crate::{
     ServiceName,
     config::{LogConfig, LogFormat},
+    trace,
 };
 
-/// Logs cannot be written as asked.
+/// Where traces go; without it, nowhere.
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+/// How long the last spans may take to leave.
+const LAST_SPANS_WITHIN: Duration = Duration::from_secs(2);
+
+/// Logs or traces cannot be written as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// `RUST_LOG` makes no sense.
-    #[error("RUST_LOG is not a filter: expected something like `info` or `info,coditect_queue=debug`")]
-    Filter(#[from] ParseError),
-    /// Logs are set up already.
+    /// The filter makes no sense.
+    #[error("{0} is not a filter: expected something like `info` or `info,coditect_queue=debug`")]
+    Filter(&'static str, #[source] ParseError),
+    /// The endpoint makes no sense.
+    #[error("{ENDPOINT} names no collector of traces: expected a URL like http://127.0.0.1:4317")]
+    Endpoint(#[from] ExporterBuildError),
+    /// They are set up already.
     #[error("logging is set up already")]
     Twice(#[from] TryInitError),
 }
 
-/// Sends what `service` logs to standard error. `RUST_LOG` says how much; `info` if it does not.
+/// What is logged and traced. Dropped, it sends the last spans.
+#[derive(Debug)]
+pub struct Telemetry {
+    level: reload::Handle<EnvFilter, Registry>,
+    traces: Option<SdkTracerProvider>,
+}
+
+impl Telemetry {
+    /// Logs as much as `log` says from now on, unless `RUST_LOG` does. Answers whether that is so.
+    ///
+    /// # Errors
+    /// When `log.level` makes no sense; then all stays as it was.
+    pub fn set_level(&self, log: &LogConfig) -> Result<bool, TelemetryError> {
+        if from_environment().is_some() {
+            return Ok(false);
+        }
+        // The handle fails only once its subscriber is gone, and then there is nothing to log.
+        Ok(self.level.reload(filter(log)?).is_ok())
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(traces) = &self.traces {
+            let _ = traces.shutdown_with_timeout(LAST_SPANS_WITHIN);
+        }
+    }
+}
+
+/// Sends what `service` logs to standard error, and its spans to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names,
+/// if it names one. `RUST_LOG` says how much is logged, else `log.level`. Call it within the runtime.
 ///
 /// # Errors
-/// When `RUST_LOG` makes no sense, or this is called twice.
-pub fn init(service: ServiceName, log: &LogConfig) -> Result<(), TelemetryError> {
-    let LogConfig { format } = log;
-    let filter = env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(filter.as_deref().unwrap_or("info"))?)
+/// When one of these makes no sense, or this is called twice.
+pub fn init(service: ServiceName, log: &LogConfig) -> Result<Telemetry, TelemetryError> {
+    let (filter, level) = reload::Layer::new(filter(log)?);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         // Said on standard error, it would end in a panic where that is what cannot be written to.
         .log_internal_errors(false)
-        .with_ansi(*format == LogFormat::Text && colours());
-    match format {
+        .with_ansi(log.format == LogFormat::Text && colours());
+    let lines = match log.format {
         LogFormat::Text => {
             let inner = tracing_subscriber::fmt::format().with_target(false);
-            builder.event_format(TextLines { service, inner }).finish().try_init()?;
+            lines.event_format(TextLines { service, inner }).boxed()
         }
         LogFormat::Json => {
             let inner = tracing_subscriber::fmt::format().json().flatten_event(true);
-            builder.json().event_format(JsonLines { service, inner }).finish().try_init()?;
+            lines.json().event_format(JsonLines { service, inner }).boxed()
         }
+    };
+    let traces = traces(service)?;
+    let spans = traces.as_ref().map(|traces| {
+        let ours = filter_fn(|metadata| metadata.is_span() && metadata.target() == trace::TARGET);
+        tracing_opentelemetry::layer().with_tracer(traces.tracer("coditect")).with_location(false).with_filter(ours)
+    });
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).try_init()?;
+    Ok(Telemetry { level, traces })
+}
+
+fn from_environment() -> Option<String> {
+    env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty())
+}
+
+fn filter(log: &LogConfig) -> Result<EnvFilter, TelemetryError> {
+    match from_environment() {
+        Some(filter) => EnvFilter::try_new(filter).map_err(|error| TelemetryError::Filter("RUST_LOG", error)),
+        None => EnvFilter::try_new(&log.level).map_err(|error| TelemetryError::Filter("`log.level`", error)),
     }
-    Ok(())
+}
+
+/// Sends spans in batches, if there is somebody to send them to.
+fn traces(service: ServiceName) -> Result<Option<SdkTracerProvider>, TelemetryError> {
+    if env::var_os(ENDPOINT).is_none_or(|endpoint| endpoint.is_empty()) {
+        return Ok(None);
+    }
+    let exporter = SpanExporter::builder().with_tonic().build()?;
+    let resource = Resource::builder()
+        .with_service_name(service.as_str())
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .build();
+    Ok(Some(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build()))
 }
 
 /// Colours are for terminals whose user did not turn them off (no-color.org).

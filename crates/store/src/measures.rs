@@ -18,8 +18,8 @@ pub struct Measures {
     pub stopped: i64,
     /// Tasks that have been attempted in their current generation and rest: landed, stopped, or ended by a person.
     pub settled: i64,
-    /// How long tasks were ready before they were assigned, in milliseconds, in ascending order.
-    pub dispatch_ms: Vec<i64>,
+    /// When tasks became ready and when they were then assigned, in the order of the latter.
+    pub dispatches: Vec<(i64, i64)>,
     /// Attempts that landed, of whatever generation.
     pub landings: i64,
     /// When attempts were opened and when they ended, in the order in which they were opened.
@@ -98,11 +98,11 @@ const WORKED: &str = "\
     AND r.to_state = 'pending'), '')) THEN 1 ELSE 0 END AS person FROM tasks t) AS worked_tasks";
 
 const DISPATCHES: &str = "\
-    SELECT at_ms - before_ms AS took_ms FROM (SELECT to_state, at_ms, \
+    SELECT before_ms, at_ms FROM (SELECT to_state, at_ms, \
     LAG(at_ms) OVER (PARTITION BY task_id ORDER BY id) AS before_ms, \
     LAG(to_state) OVER (PARTITION BY task_id ORDER BY id) AS before_state FROM task_events \
     WHERE to_state IN ('ready', 'assigned', 'pending')) AS moves \
-    WHERE to_state = 'assigned' AND before_state = 'ready' ORDER BY took_ms";
+    WHERE to_state = 'assigned' AND before_state = 'ready' ORDER BY at_ms";
 
 impl Store {
     /// A number that is another one as soon as any task has changed.
@@ -124,7 +124,7 @@ impl Store {
     pub async fn measures(&self) -> Result<Measures, StoreError> {
         let counting = || StoreError::during("count the history");
         let row = sqlx::query(WORKED).fetch_one(&self.pool).await.map_err(counting())?;
-        let dispatches: Vec<(i64,)> = sqlx::query_as(DISPATCHES).fetch_all(&self.pool).await.map_err(counting())?;
+        let dispatches: Vec<(i64, i64)> = sqlx::query_as(DISPATCHES).fetch_all(&self.pool).await.map_err(counting())?;
         let attempts: Vec<(i64, Option<i64>, String)> =
             sqlx::query_as("SELECT assigned_at_ms, ended_at_ms, state FROM attempts ORDER BY assigned_at_ms, id")
                 .fetch_all(&self.pool)
@@ -138,7 +138,7 @@ impl Store {
             landed_alone: get(&row, "landed_alone")?,
             stopped: get(&row, "stopped")?,
             settled: get(&row, "settled")?,
-            dispatch_ms: dispatches.into_iter().map(|(ms,)| ms).collect(),
+            dispatches,
             landings: i64::try_from(landings).unwrap_or(i64::MAX),
             attempts: attempts.into_iter().map(|(opened, ended, _)| (opened, ended)).collect(),
         })

@@ -5,6 +5,7 @@ use std::time::Duration;
 use coditect_core::{Clock, TaskState};
 use coditect_queue::message::{Event, PlanChanged};
 use coditect_queue::{CancellationToken, Consumer, Queue, Stream};
+use coditect_service::trace::{self, Stage};
 use coditect_service::{Readiness, Service, SystemClock, metrics};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -52,6 +53,8 @@ pub struct Daemon {
     debounces: Vec<Debounce>,
     /// When the completions that were told of are to be ticked.
     gathered: Option<Instant>,
+    /// Those tasks, each with the trace of the attempt that completed it.
+    completed: Vec<(String, String)>,
     /// Whether the database failed the last time, as it was logged.
     outage: bool,
     /// A file could not be taken over: all are compared as soon as the database works.
@@ -72,6 +75,7 @@ impl Daemon {
             reconcile: service.config.reconcile.interval(),
             debounces,
             gathered: None,
+            completed: Vec::new(),
             outage: false,
             unsynced: false,
             clock: SystemClock,
@@ -97,6 +101,7 @@ impl Daemon {
                 Some(delivery) = events.next() => {
                     if delivery.message.to == TaskState::Completed.as_str() {
                         self.gathered.get_or_insert(Instant::now() + GATHER);
+                        self.completed.push((delivery.message.task.clone(), delivery.message.traceparent.clone()));
                     }
                     // Only a wake-up: should the acknowledgement be lost, it wakes once more.
                     if let Err(error) = delivery.ack().await {
@@ -161,6 +166,8 @@ impl Daemon {
 
     async fn tick_all(&mut self) {
         self.gathered = None;
+        let completed = std::mem::take(&mut self.completed);
+        let _spans: Vec<_> = completed.iter().map(|(task, parent)| trace::follow(Stage::Tick, task, parent)).collect();
         for at in 0..self.plans.len() {
             self.tick(at).await;
         }

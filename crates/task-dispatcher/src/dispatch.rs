@@ -6,6 +6,7 @@ use coditect_core::{Admission, BreakerScope, Clock, Service as Actor, TaskState}
 use coditect_queue::Queue;
 use coditect_queue::message::Work;
 use coditect_service::announce::announce;
+use coditect_service::trace::{self, Stage};
 use coditect_service::{Config, SystemClock, ids, metrics};
 use coditect_store::{AttemptRow, Moved, OpenAttempt, Store, StoreError, TaskRow, Tx};
 use tokio::sync::RwLock;
@@ -140,6 +141,7 @@ impl Dispatcher {
         let Choice { agent, because } = choice;
         let Placement { account, probes } = placement;
         let (attempt, now_ms) = (ids::new_attempt(&self.clock), self.clock.now_ms());
+        let _span = trace::attempt(Stage::Assign, task.id.as_str(), attempt);
         for scope in probes {
             let name = match scope {
                 BreakerScope::Agent => &agent,

@@ -179,9 +179,9 @@ async fn it_says_what_holds_a_task_and_pauses_an_account() {
     is_ready(&service).await;
     let address = format!("http://{}", service.config.listen.grpc.task_dispatcher);
     let mut client = TaskDispatcherClient::connect(address).await.unwrap();
-    let mut explain = client.clone();
+    let mut second = client.clone();
     let mut explain = async |task: &str| {
-        explain.explain(ExplainRequest { task: task.to_owned() }).await.map(tonic::Response::into_inner)
+        second.explain(ExplainRequest { task: task.to_owned() }).await.map(tonic::Response::into_inner)
     };
     assert!(explain("a").await.unwrap().held[0].contains("paused by a person"));
     assert_eq!(explain("nothing").await.unwrap_err().code(), tonic::Code::NotFound);
@@ -203,7 +203,7 @@ async fn it_says_what_holds_a_task_and_pauses_an_account() {
     assert_eq!((held.state.as_str(), held.agent.as_str()), ("ready", "general-purpose"));
     assert!(held.held[0].contains("2 slots are taken") && !held.because.is_empty(), "{held:?}");
     assert_eq!(explain("a").await.unwrap().account, "default");
-    drop((explain, pause));
+    drop((client, second));
     service.shutdown.drain();
     running.await.unwrap().unwrap();
 }

@@ -115,12 +115,16 @@ impl Count {
         // Since when there is room for another attempt.
         let mut room_since = i64::MIN;
         let mut ready: HashMap<&str, i64> = HashMap::new();
+        let is_open = |state: &str| OPEN.contains(&state);
+        let mut events: Vec<&Event> = events.iter().collect();
+        // What is closed makes room for what is opened in the same millisecond.
+        events.sort_by_key(|event| (event.at_ms, !(is_open(&event.from) && !is_open(&event.to))));
         for event in events {
             let Event { key, from, to, at_ms, .. } = event;
             if to == "ready" {
                 ready.insert(key, *at_ms);
             }
-            match (OPEN.contains(&from.as_str()), OPEN.contains(&to.as_str())) {
+            match (is_open(from), is_open(to)) {
                 (false, true) => {
                     if let Some(ready_ms) = ready.remove(key.as_str()) {
                         self.wait_ms.push(at_ms - ready_ms);

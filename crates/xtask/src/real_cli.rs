@@ -33,7 +33,8 @@ pub(crate) fn run(install: bool) -> anyhow::Result<bool> {
 /// It is not there, and what to do about it.
 pub(crate) fn ensure(install: bool) -> anyhow::Result<()> {
     let folder = target_directory()?.join("real-cli");
-    if std::env::var_os("CODITECT_REAL_CLAUDE").is_some() || installed(&folder) {
+    let named = std::env::var_os("CODITECT_REAL_CLAUDE").is_some_and(|value| !value.is_empty());
+    if named || installed(&folder) {
         return Ok(());
     }
     let by_hand = format!("npm install --prefix {} {PACKAGE}", folder.display());

@@ -27,6 +27,12 @@ function name(value: unknown): string {
   return JSON.stringify(value);
 }
 
+/** An attempt that came to nothing leaves nothing to look at. */
+export function isEmpty(evidence: Evidence): boolean {
+  const { verify, files, notes, diff_stat, summary, no_verify } = evidence;
+  return verify.length + files.length + notes.length === 0 && !diff_stat && !summary && !no_verify;
+}
+
 export function readEvidence(json: string | null): Evidence | null {
   if (!json) return null;
   let raw: Record<string, unknown>;

@@ -31,7 +31,7 @@ export interface Placed extends Box {
 export const TASK = { width: 190, height: 46 };
 export const CLOSED = { width: 248, height: 92 };
 const PAD = 14;
-const HEAD = 34;
+const HEAD = 44;
 const GAP_X = 32;
 const GAP_Y = 10;
 /** With more open groups than this, boxes go into rows: a chain of wide boxes would be a thin line. */
@@ -39,6 +39,8 @@ const FEW = 3;
 
 export function layout(shape: Shape): Placed[] {
   const owner = new Map<string, string>();
+  // Where it is narrow, what depends on something is below it instead of to the right.
+  const down = shape.aspect < 1;
   for (const group of shape.groups) {
     owner.set(group.id, group.id);
     for (const task of group.tasks) owner.set(task, group.id);
@@ -59,6 +61,7 @@ export function layout(shape: Shape): Placed[] {
       group.tasks.map((id) => ({ id, ...TASK })),
       inner.get(group.id) ?? [],
       { x: GAP_X, y: GAP_Y },
+      down,
     );
     for (const item of inside.items) {
       placed.push({ ...item, x: item.x + PAD, y: item.y + HEAD, parent: group.id });
@@ -69,7 +72,7 @@ export function layout(shape: Shape): Placed[] {
   const outside =
     open > FEW
       ? rows(boxes, [...outer.values()], shape.aspect)
-      : arrange(boxes, [...outer.values()], { x: 96, y: 36 });
+      : arrange(boxes, [...outer.values()], { x: 96, y: 36 }, down);
   // Parents before children, as the drawing wants them.
   return [...outside.items.map((item) => ({ ...item, parent: null })), ...placed];
 }
@@ -83,9 +86,17 @@ interface Arranged {
 /** Boxes in rows, each after what it depends on, and about as wide as the place they are shown in. */
 function rows(boxes: Box[], links: [string, string][], aspect: number): Arranged {
   const gap = 40;
+  const ordered = inOrder(boxes, links);
   const area = boxes.reduce((sum, box) => sum + (box.width + gap) * (box.height + gap), 0);
-  const limit = Math.max(Math.sqrt(area * aspect) * 1.05, ...boxes.map((box) => box.width));
-  return flow(inOrder(boxes, links), limit, gap);
+  const widest = Math.max(...boxes.map((box) => box.width));
+  const size = (arranged: Arranged) => Math.max(arranged.width / aspect, arranged.height);
+  let best: Arranged | null = null;
+  // Where rows break decides how well they fill the place: try some widths.
+  for (let factor = 0.9; factor < 2; factor += 0.1) {
+    const next = flow(ordered, Math.max(widest, Math.sqrt(area * aspect) * factor), gap);
+    if (best === null || size(next) < size(best)) best = next;
+  }
+  return best ?? { items: [], width: 0, height: 0 };
 }
 
 /** Each box after those it depends on; in a circle, as they come. */
@@ -121,11 +132,16 @@ function flow(boxes: Box[], limit: number, gap: number): Arranged {
   return { items, width, height: y + row };
 }
 
-/** What is connected goes into layers from left to right, what is not into rows below. */
-function arrange(boxes: Box[], links: [string, string][], gap: { x: number; y: number }): Arranged {
+/** What is connected goes into layers, what is not into rows below. */
+function arrange(
+  boxes: Box[],
+  links: [string, string][],
+  gap: { x: number; y: number },
+  down: boolean,
+): Arranged {
   const linked = new Set(links.flat());
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: gap.y, ranksep: gap.x, marginx: 0, marginy: 0 });
+  graph.setGraph({ rankdir: down ? "TB" : "LR", nodesep: gap.y, ranksep: gap.x, marginx: 0, marginy: 0 });
   graph.setDefaultEdgeLabel(() => ({}));
   const alone: Box[] = [];
   for (const box of boxes) {

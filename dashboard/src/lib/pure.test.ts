@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { Graph, Task } from "../api/types";
-import { readEvidence } from "./evidence";
+import { isEmpty, readEvidence } from "./evidence";
 import { compareKeys, filter, fromSearch } from "./filters";
 import { ago, bytes, duration, measure, percent } from "./format";
 import { closedId, neighbourhood, restrict, view } from "./graph";
 import { bars } from "./history";
 import { inOrder, layout } from "./layout";
 import { byOrder, look } from "./states";
+import { happenings, reasonBeside } from "./words";
 
 function task(key: string, more: Partial<Task> = {}): Task {
   return {
@@ -199,7 +200,43 @@ describe("history", () => {
   });
 });
 
+describe("words", () => {
+  test("a failure is not said twice", () => {
+    expect(reasonBeside("timeout", "timeout: no end within 30 min")).toBe("no end within 30 min");
+    expect(reasonBeside("timeout", "it hung")).toBe("it hung");
+    expect(reasonBeside(null, null)).toBe("");
+  });
+
+  test("a reason that stays with the task is told once, where it came up", () => {
+    const event = (at_ms: number, cause: string) => ({
+      from: "a",
+      to: "b",
+      attempt: "",
+      actor: "x",
+      cause,
+      at_ms,
+    });
+    const told = happenings([
+      event(1, "claim"),
+      event(2, "retry_later: boom: 3"),
+      event(3, "retry_due: boom: 3"),
+      event(4, "claim"),
+    ]);
+    expect(told.map((e) => [e.trigger, e.news])).toEqual([
+      ["claim", ""],
+      ["retry due", ""],
+      ["retry later", "boom: 3"],
+      ["claim", ""],
+    ]);
+  });
+});
+
 describe("evidence", () => {
+  test("what came to nothing is empty", () => {
+    const empty = readEvidence('{"verify":[],"files":[],"notes":[],"diff_stat":"","no_verify":false}');
+    expect(empty && isEmpty(empty)).toBe(true);
+  });
+
   test("what is there is read", () => {
     const read = readEvidence(
       JSON.stringify({

@@ -31,7 +31,7 @@ function AccountTable({ accounts }: { accounts: Account[] }): ReactNode {
   if (accounts.length === 0) return <Empty>No account is configured.</Empty>;
   return (
     <div className="scroll">
-      <table>
+      <table className="cards">
         <thead>
           <tr>
             <th>Account</th>
@@ -46,7 +46,7 @@ function AccountTable({ accounts }: { accounts: Account[] }): ReactNode {
           {accounts.map((account) => (
             <tr key={account.name}>
               <th scope="row">{account.name}</th>
-              <td>
+              <td data-label="State">
                 {account.paused ? (
                   <>
                     <span className="state tone-wait">paused</span>{" "}
@@ -62,17 +62,17 @@ function AccountTable({ accounts }: { accounts: Account[] }): ReactNode {
                   <span className="state tone-good">available</span>
                 )}
               </td>
-              <td className="num">
+              <td data-label="Active" className="num">
                 {account.active}
                 {account.max_concurrent !== null && ` of ${account.max_concurrent}`}
               </td>
-              <td className="num">
+              <td data-label="Spent today" className="num">
                 <Spent account={account} />
               </td>
-              <td>
+              <td data-label="Breaker">
                 <BreakerView breaker={account.breaker} />
               </td>
-              <td className="num">{!account.paused && <PauseScope account={account.name} />}</td>
+              <td className="num act">{!account.paused && <PauseScope account={account.name} />}</td>
             </tr>
           ))}
         </tbody>
@@ -108,7 +108,7 @@ function AgentTable({ agents }: { agents: Agent[] }): ReactNode {
   if (agents.length === 0) return <Empty>No agent definition was found.</Empty>;
   return (
     <div className="scroll">
-      <table>
+      <table className="cards">
         <thead>
           <tr>
             <th>Agent</th>
@@ -126,13 +126,19 @@ function AgentTable({ agents }: { agents: Agent[] }): ReactNode {
                 <Link to={`/plan?agent=${encodeURIComponent(agent.name)}`}>{agent.name}</Link>
                 {agent.description && <span className="description-line">{agent.description}</span>}
               </th>
-              <td className="num">{count(agent.active)}</td>
-              <td className="num">{count(agent.completed)}</td>
-              <td className="num">{count(agent.failed)}</td>
-              <td>
+              <td data-label="Active" className="num">
+                {count(agent.active)}
+              </td>
+              <td data-label="Completed" className="num">
+                {count(agent.completed)}
+              </td>
+              <td data-label="Failed" className="num">
+                {count(agent.failed)}
+              </td>
+              <td data-label="Breaker">
                 <BreakerView breaker={agent.breaker} />
               </td>
-              <td className="num">
+              <td className="num act">
                 {agent.paused ? (
                   <span className="state tone-wait">paused</span>
                 ) : (

@@ -28,6 +28,14 @@ import { Answered, Meter, taskUrl } from "../parts/basics";
 
 /** Above this, epics are closed at first. */
 const MANY = 260;
+/** Room for the controls and the hint. */
+const FIT = { top: "16px", left: "56px", right: "16px", bottom: "40px" } as const;
+const FIT_NARROW = { top: "8px", left: "8px", right: "8px", bottom: "24px" } as const;
+
+/** On a phone the graph runs downwards. */
+const NARROW = window.matchMedia("(max-width: 760px)");
+const inward = () => (NARROW.matches ? Position.Top : Position.Left);
+const outward = () => (NARROW.matches ? Position.Bottom : Position.Right);
 
 export default function GraphPage(): ReactNode {
   const graph = useGraph();
@@ -55,7 +63,7 @@ function Explorer({ graph }: { graph: Graph }): ReactNode {
   const focus = search.get("focus") ?? "";
   const depth = Number(search.get("depth") ?? "2") || 2;
   const toggled = search.get("toggle") ?? "";
-  const mode = search.get("show") ?? (graph.nodes.length > MANY ? "epics" : "tasks");
+  const mode = search.get("show") ?? (graph.nodes.length > MANY || NARROW.matches ? "epics" : "tasks");
   const mark = search.get("state") ?? "";
   const set = (changes: Record<string, string>) =>
     setSearch(
@@ -181,7 +189,6 @@ function useLayout(drawn: View): Map<string, Placed> | null {
   const [placed, setPlaced] = useState<Map<string, Placed> | null>(null);
   const worker = useRef<Worker | null>(null);
   const turn = useRef(0);
-  const [narrow] = useState(() => window.matchMedia("(max-width: 760px)").matches);
   const shape: Shape = useMemo(
     () => ({
       groups: drawn.groups.map((group) => ({
@@ -189,9 +196,9 @@ function useLayout(drawn: View): Map<string, Placed> | null {
         tasks: group.open ? group.tasks.map((task) => task.task) : [],
       })),
       links: drawn.links.map((link) => [link.from, link.to]),
-      aspect: narrow ? 0.7 : 1.8,
+      aspect: NARROW.matches ? 0.7 : 1.8,
     }),
-    [drawn, narrow],
+    [drawn],
   );
   const name = useMemo(() => JSON.stringify(shape), [shape]);
   useEffect(() => {
@@ -285,7 +292,6 @@ function Canvas(props: {
           width: at.width,
           height: at.height,
           data,
-          ariaLabel: `${task.key} ${task.title}, ${look(task.state).label}`,
         });
       }
     }
@@ -320,7 +326,9 @@ function Canvas(props: {
       : "";
   useEffect(() => {
     if (!shape) return;
-    const frame = requestAnimationFrame(() => void flow.fitView({ padding: 0.06, maxZoom: 1.1 }));
+    const frame = requestAnimationFrame(
+      () => void flow.fitView({ padding: NARROW.matches ? FIT_NARROW : FIT, maxZoom: 1.1 }),
+    );
     return () => cancelAnimationFrame(frame);
   }, [shape, flow]);
 
@@ -335,6 +343,7 @@ function Canvas(props: {
         nodesDraggable={false}
         nodesConnectable={false}
         edgesFocusable={false}
+        nodesFocusable={false}
         onlyRenderVisibleElements={nodes.length > 800}
         onNodeMouseEnter={(_, node) => node.type !== "group-box" && setOver(node.id)}
         onNodeMouseLeave={() => setOver(null)}
@@ -350,7 +359,9 @@ function Canvas(props: {
       </ReactFlow>
       {nodes.length === 0 && <p className="empty">Laying out…</p>}
       <p className="hint">
-        {focus ? "Click the task in the middle to open it." : "Click a task to see what surrounds it."}
+        {focus
+          ? "Click the marked task to open its page."
+          : "Click an epic to open or close it, a task to see what surrounds it."}
       </p>
     </div>
   );
@@ -360,18 +371,19 @@ const TaskNode = memo(({ data }: NodeProps) => {
   const { task, faded, focused } = data as TaskData;
   const { tone, label } = look(task.state);
   return (
-    <div
+    <button
+      type="button"
       className={`task-node tone-${tone} ${task.critical ? "critical" : ""} ${faded ? "faded" : ""} ${focused ? "focused" : ""}`}
       title={`${task.key} ${task.title}\n${label}`}
     >
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Handle type="target" position={inward()} isConnectable={false} />
       <b>
         {task.key}
         <span>{label}</span>
       </b>
-      <p>{task.title}</p>
-      <Handle type="source" position={Position.Right} isConnectable={false} />
-    </div>
+      <span className="title">{task.title}</span>
+      <Handle type="source" position={outward()} isConnectable={false} />
+    </button>
   );
 });
 
@@ -386,7 +398,7 @@ const EpicNode = memo(({ data }: NodeProps) => {
       onClick={onToggle ?? undefined}
       title="Open"
     >
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Handle type="target" position={inward()} isConnectable={false} />
       <b>{title}</b>
       <span className="dim num">
         {done} of {plural(tasks.length, "task")} completed
@@ -401,7 +413,7 @@ const EpicNode = memo(({ data }: NodeProps) => {
           { value: count(["bad"]), tone: "bad", label: "failed" },
         ]}
       />
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      <Handle type="source" position={outward()} isConnectable={false} />
     </button>
   );
 });
@@ -410,7 +422,7 @@ const GroupBox = memo(({ data }: NodeProps) => {
   const { title, tasks, onToggle } = data as EpicData;
   return (
     <div className="group-box">
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Handle type="target" position={inward()} isConnectable={false} />
       <button
         type="button"
         className="bare"
@@ -420,7 +432,7 @@ const GroupBox = memo(({ data }: NodeProps) => {
       >
         <b>{title}</b> <span className="dim num">{tasks.length}</span>
       </button>
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      <Handle type="source" position={outward()} isConnectable={false} />
     </div>
   );
 });

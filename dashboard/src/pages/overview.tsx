@@ -6,6 +6,7 @@ import { useAccounts, useHistory, useStatus, useTask } from "../api/queries";
 import type { Account, Attempt, Epic, Figure, PlanProblem, Status, Task } from "../api/types";
 import { count, measure, plural, usd } from "../lib/format";
 import { byOrder, look } from "../lib/states";
+import { reasonBeside } from "../lib/words";
 import { Actions } from "../parts/actions";
 import { Age, Ago, Answered, Card, Empty, Meter, Problem, State, TaskLink, Until } from "../parts/basics";
 
@@ -173,7 +174,8 @@ function AttentionRow({ task }: { task: Task }): ReactNode {
         )}
       </div>
       <p className="reason">
-        {task.failure && <code className="failure">{task.failure}</code>} {task.reason}
+        {task.failure && <code className="failure">{task.failure}</code>}{" "}
+        {reasonBeside(task.failure, task.reason)}
       </p>
       {detail.error && <Problem error={detail.error} what="Its actions could not be read" />}
       {detail.data && <Actions task={task.id} actions={detail.data.actions ?? []} />}

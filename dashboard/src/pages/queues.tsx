@@ -24,7 +24,7 @@ export function Queues(): ReactNode {
               <Empty>No stream has been used yet.</Empty>
             ) : (
               <div className="scroll">
-                <table>
+                <table className="cards">
                   <thead>
                     <tr>
                       <th>Stream</th>
@@ -46,11 +46,19 @@ export function Queues(): ReactNode {
                               <span className="description-line">entries that nobody could handle</span>
                             )}
                           </th>
-                          <td>{queue.group || <span className="dim">–</span>}</td>
-                          <td className="num">{count(queue.depth)}</td>
-                          <td className="num">{some(queue.lag)}</td>
-                          <td className="num">{some(queue.pending)}</td>
-                          <td className="num">{queue.oldest_ms == null ? "–" : duration(queue.oldest_ms)}</td>
+                          <td data-label="Group">{queue.group || <span className="dim">–</span>}</td>
+                          <td data-label="Depth" className="num">
+                            {count(queue.depth)}
+                          </td>
+                          <td data-label="Lag" className="num">
+                            {some(queue.lag)}
+                          </td>
+                          <td data-label="Pending" className="num">
+                            {some(queue.pending)}
+                          </td>
+                          <td data-label="Oldest" className="num">
+                            {queue.oldest_ms == null ? "–" : duration(queue.oldest_ms)}
+                          </td>
                         </tr>
                       );
                     })}
@@ -68,7 +76,7 @@ export function Queues(): ReactNode {
               <Empty>There is no backup yet.</Empty>
             ) : (
               <div className="scroll">
-                <table>
+                <table className="cards">
                   <thead>
                     <tr>
                       <th>File</th>
@@ -84,10 +92,16 @@ export function Queues(): ReactNode {
                         <th scope="row">
                           <code>{backup.file}</code>
                         </th>
-                        <td className="num">{bytes(backup.bytes)}</td>
-                        <td className="num">{some(backup.tasks)}</td>
-                        <td className="num">{some(backup.events)}</td>
-                        <td className="num">
+                        <td data-label="Size" className="num">
+                          {bytes(backup.bytes)}
+                        </td>
+                        <td data-label="Tasks" className="num">
+                          {some(backup.tasks)}
+                        </td>
+                        <td data-label="Events" className="num">
+                          {some(backup.events)}
+                        </td>
+                        <td data-label="Made" className="num">
                           <Ago at={backup.at_ms} />
                         </td>
                       </tr>

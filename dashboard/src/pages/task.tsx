@@ -5,6 +5,7 @@ import { Link, useParams } from "react-router";
 import { useStatus, useTask, useWhy } from "../api/queries";
 import type { TaskDetail, Why } from "../api/types";
 import { dateTime, plural } from "../lib/format";
+import { happenings, reasonBeside } from "../lib/words";
 import { Actions } from "../parts/actions";
 import { AttemptView } from "../parts/attempt";
 import { Ago, Answered, Card, Empty, Facts, State, TaskLink, Until } from "../parts/basics";
@@ -45,7 +46,8 @@ function Detail({ detail }: { detail: TaskDetail }): ReactNode {
         <h1>{task.title}</h1>
         {(task.failure || task.reason) && (
           <p className={`reason ${task.state === "needs_human" || task.state === "failed" ? "strong" : ""}`}>
-            {task.failure && <code className="failure">{task.failure}</code>} {task.reason}
+            {task.failure && <code className="failure">{task.failure}</code>}{" "}
+            {reasonBeside(task.failure, task.reason)}
           </p>
         )}
         <Actions task={task.id} actions={detail.actions ?? []} />
@@ -55,7 +57,12 @@ function Detail({ detail }: { detail: TaskDetail }): ReactNode {
           {!moving && <WhyCard id={task.id} />}
           {shown !== null && (
             <Card title="Log" flush>
-              <Log task={task.id} taskKey={task.key} attempt={shown} />
+              <Log
+                task={task.id}
+                taskKey={task.key}
+                attempt={shown}
+                open={attempts.some((attempt) => attempt.number === shown && attempt.open)}
+              />
             </Card>
           )}
           <Card title="Attempts" aside={<span className="dim">{task.attempts_spent} spent</span>} flush>
@@ -294,7 +301,7 @@ function Dependencies({ detail }: { detail: TaskDetail }): ReactNode {
 }
 
 function HistoryCard({ detail }: { detail: TaskDetail }): ReactNode {
-  const events = [...detail.events].sort((a, b) => b.at_ms - a.at_ms);
+  const events = happenings(detail.events);
   return (
     <Card title="History" flush>
       {events.length === 0 && <Empty>Nothing has happened to it yet.</Empty>}
@@ -311,8 +318,9 @@ function HistoryCard({ detail }: { detail: TaskDetail }): ReactNode {
             </div>
             <p className="dim">
               {event.actor}
-              {event.cause && `: ${event.cause}`}
+              {event.trigger && `: ${event.trigger}`}
             </p>
+            {event.news && <p className="dim">{event.news}</p>}
           </li>
         ))}
       </ol>

@@ -71,11 +71,11 @@ export function Actions({ task, actions }: { task: string; actions: string[] }):
   return (
     <div className="actions">
       <div className="buttons">
-        {known.map((action) => (
+        {known.map((action, at) => (
           <button
             key={action}
             type="button"
-            className={`${KINDS[action]?.tone ?? ""} ${chosen === action ? "pressed" : ""}`}
+            className={`${at > 0 && KINDS[action]?.tone === "primary" ? "" : (KINDS[action]?.tone ?? "")} ${chosen === action ? "pressed" : ""}`}
             aria-expanded={chosen === action}
             onClick={() => {
               intervene.reset();

@@ -2,7 +2,7 @@
 
 import type { ReactNode } from "react";
 import type { Attempt } from "../api/types";
-import { type Check, readEvidence } from "../lib/evidence";
+import { type Check, isEmpty, readEvidence } from "../lib/evidence";
 import { count, dateTime, duration, plural, usd } from "../lib/format";
 import { Age, Facts, State } from "./basics";
 
@@ -69,6 +69,7 @@ function facts(attempt: Attempt): [string, ReactNode][] {
 function EvidenceView({ json }: { json: string | null }): ReactNode {
   const evidence = readEvidence(json);
   if (!evidence) return json ? <p className="dim">The evidence of this attempt cannot be read.</p> : null;
+  if (isEmpty(evidence)) return null;
   return (
     <div className="evidence">
       <h4>Evidence</h4>

@@ -12,15 +12,14 @@ const MOST = 5_000;
 
 type Phase = { kind: "open" } | { kind: "ended" } | { kind: "lost"; error: unknown };
 
-export function Log({
-  task,
-  taskKey,
-  attempt,
-}: {
+export function Log(props: {
   task: string;
   taskKey: string;
   attempt: number;
+  /** The attempt is open: more will be said. */
+  open: boolean;
 }): ReactNode {
+  const { task, taskKey, attempt } = props;
   const [lines, setLines] = useState<LogLine[]>([]);
   const [dropped, setDropped] = useState(0);
   const [phase, setPhase] = useState<Phase>({ kind: "open" });
@@ -81,9 +80,9 @@ export function Log({
   return (
     <div className="log">
       <div className="log-bar">
-        <span className={phase.kind === "open" ? "dot active" : "dot"} />
+        <span className={phase.kind === "open" && props.open ? "dot active" : "dot"} />
         <span>
-          {phase.kind === "open" && "live"}
+          {phase.kind === "open" && (props.open ? "live" : "ended")}
           {phase.kind === "ended" && "ended"}
           {phase.kind === "lost" && "reconnecting…"}
         </span>
@@ -113,7 +112,9 @@ export function Log({
         aria-live="off"
       >
         {lines.length === 0 && (
-          <p className="empty">{phase.kind === "ended" ? "It said nothing." : "Nothing yet."}</p>
+          <p className="empty">
+            {phase.kind === "ended" ? "It said nothing." : props.open ? "Nothing yet." : "Loading…"}
+          </p>
         )}
         {lines.map((line) => (
           <div key={line.seq} className={`line kind-${line.kind.replaceAll(/[^a-z]/gi, "-")}`}>

@@ -7,7 +7,8 @@ const VARIABLE: &str = "CODITECT_REAL_CLAUDE";
 
 /// The program; none: the test is skipped.
 pub(crate) fn claude() -> Option<String> {
-    let found = std::env::var_os(VARIABLE).map(PathBuf::from).or_else(installed).filter(|file| file.is_file());
+    let named = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let found = named.or_else(installed).filter(|file| file.is_file());
     if found.is_none() {
         let hint = format!("Claude Code is not installed for tests: run `cargo xtask real-cli`, or set {VARIABLE}");
         assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{hint}");

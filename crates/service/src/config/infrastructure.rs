@@ -152,12 +152,21 @@ impl ShutdownConfig {
     }
 }
 
-/// What services log, on standard error. How much is set by `RUST_LOG`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+/// What services log, on standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     /// Lines for people, or one JSON object a line.
     pub format: LogFormat,
+    /// How much: `error`, `warn`, `info`, `debug` or `trace`, or levels by module, like `info,coditect_queue=debug`. The
+    /// environment variable `RUST_LOG` wins over it.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".into() }
+    }
 }
 
 /// The shape of log lines.
