@@ -18,6 +18,9 @@ use crate::tool::in_path;
 
 const IMAGE: &str = "coditect:check";
 
+/// What the API is to be shown.
+const TOKEN: &str = "a-token-for-the-check";
+
 /// How many tasks the plan has. Each takes three seconds, so that the plan is under way for a while.
 const TASKS: usize = 24;
 
@@ -113,7 +116,7 @@ impl Stack {
             ("CODITECT_SLOTS", "2".to_owned()),
             ("CODITECT_HTTP_PORT", free_port()?),
             ("CODITECT_GRPC_PORT", free_port()?),
-            ("CODITECT_HTTP_TOKEN", "a-token-for-the-check".to_owned()),
+            ("CODITECT_HTTP_TOKEN", TOKEN.to_owned()),
             ("POSTGRES_PASSWORD", "database".to_owned()),
             ("REDIS_PASSWORD", "redis".to_owned()),
         ];
@@ -132,6 +135,7 @@ impl Stack {
         self.until("every task is completed, with one executor less", |completed| Ok(completed == TASKS))?;
         self.landed_once()?;
         self.metrics()?;
+        self.token()?;
         self.until("every box is ticked", |_| Ok(!fs::read_to_string(self.repository.join("PLAN.md"))?.contains("[ ]")))
     }
 
@@ -190,9 +194,7 @@ impl Stack {
 
     /// The leading orchestrator tells Prometheus how many tasks are completed.
     fn metrics(&self) -> anyhow::Result<()> {
-        // There is no HTTP client in the image, and none is needed but here.
-        let ask = r"exec 3<>/dev/tcp/127.0.0.1/7101; printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3; cat <&3";
-        let metrics = self.compose(&["exec", "-T", "orchestrator", "bash", "-c", ask])?;
+        let metrics = self.get(7101, "/metrics", "")?;
         let completed = metrics.lines().filter_map(|line| {
             let (name, value) = line.rsplit_once(' ')?;
             let counts = name.starts_with("coditect_tasks_total{") && name.contains(r#"status="completed""#);
@@ -202,6 +204,24 @@ impl Stack {
         ensure!((completed - f64::from(u32::try_from(TASKS)?)).abs() < 0.5, "the metrics tell of {completed} tasks");
         ensure!(metrics.contains(r#"coditect_leader{service="orchestrator"} 1"#), "the metrics tell of no leader");
         Ok(())
+    }
+
+    /// Whoever has no token is told nothing; the dashboard itself, which asks for it, is everybody's.
+    fn token(&self) -> anyhow::Result<()> {
+        let status = |headers: &str| self.get(8080, "/api/v1/status", headers);
+        let refused = status("")?;
+        ensure!(refused.starts_with("HTTP/1.1 401"), "without a token, the API answers: {refused}");
+        let answered = status(&format!("Authorization: Bearer {TOKEN}\\r\\n"))?;
+        ensure!(answered.starts_with("HTTP/1.1 200"), "with the token, the API answers: {answered}");
+        Ok(())
+    }
+
+    /// Asks the orchestrator from inside. There is no HTTP client in the image, and none is needed but here.
+    fn get(&self, port: u16, path: &str, headers: &str) -> anyhow::Result<String> {
+        let request =
+            format!(r"GET {path} HTTP/1.1\r\nHost: orchestrator:{port}\r\n{headers}Connection: close\r\n\r\n");
+        let ask = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf '{request}' >&3; cat <&3");
+        self.compose(&["exec", "-T", "orchestrator", "bash", "-c", &ask])
     }
 
     fn compose(&self, arguments: &[&str]) -> anyhow::Result<String> {
