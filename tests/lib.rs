@@ -78,11 +78,17 @@ impl Project {
 
     /// Starts `coditect up` in the repository.
     pub fn up(&self, arguments: &[&str]) -> Up<'_> {
+        self.up_with(arguments, &[])
+    }
+
+    /// Starts it with these variables in its environment.
+    pub fn up_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Up<'_> {
         let log = self.path().join(".git/up.log");
         let file = fs::File::create(&log).unwrap();
         let child = self
             .command(&["up", "--plan", "PLAN.md", "--http", "127.0.0.1:0"])
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file)

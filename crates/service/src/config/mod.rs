@@ -8,6 +8,7 @@ mod environment;
 mod error;
 mod infrastructure;
 mod load;
+mod reload;
 mod rules;
 mod secret;
 mod work;
@@ -26,6 +27,7 @@ pub use infrastructure::{
     ShutdownConfig,
 };
 pub use load::DEFAULT_FILE;
+pub use reload::{Live, Reloaded, reload};
 pub use secret::SecretUrl;
 pub use work::{
     AgentsConfig, ClaudeConfig, DispatchConfig, ExecutorConfig, PermissionMode, PlanConfig, ProjectConfig,
