@@ -27,7 +27,7 @@ RUN apt-get update \
  && mkdir /repo && chown coditect:coditect /repo
 # A folder of its own in there, which it can protect. Besides /data, /repo and /tmp a service only reads.
 ENV CODITECT_EXECUTOR__DATA_DIR=/data/executor
-WORKDIR /etc/coditect
+WORKDIR /data
 USER 1000:1000
 ENTRYPOINT ["/usr/bin/tini", "--"]
 CMD ["coditect", "--help"]
@@ -36,12 +36,13 @@ CMD ["coditect", "--help"]
 FROM base AS prebuilt
 COPY target/container/ /usr/local/bin/
 
-# The dashboard. Where there is none, an empty folder stands for it.
+# The dashboard. What it is made of first, which changes less often than itself.
 FROM ${NODE_IMAGE} AS dashboard
-WORKDIR /src
-COPY . .
-RUN mkdir -p dashboard/dist \
- && if [ -f dashboard/package.json ]; then cd dashboard && npm ci && npm run build; fi
+WORKDIR /src/dashboard
+COPY dashboard/package.json dashboard/package-lock.json ./
+RUN npm ci
+COPY dashboard/ ./
+RUN npm run build
 
 # The binaries, with the dashboard inside the orchestrator's.
 FROM ${RUST_IMAGE} AS build

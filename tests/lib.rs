@@ -81,7 +81,7 @@ impl Project {
         self.up_with(arguments, &[])
     }
 
-    /// Starts it with these variables in its environment.
+    /// Starts `coditect up` in the repository, with more in its environment.
     pub fn up_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Up<'_> {
         let log = self.path().join(".git/up.log");
         let file = fs::File::create(&log).unwrap();

@@ -2,6 +2,42 @@
 
 use std::path::PathBuf;
 
+/// The messages that the REST API answers with, or takes: one model for both.
+const REST: [&str; 32] = [
+    "Account",
+    "Agent",
+    "Answer",
+    "Attempt",
+    "Backup",
+    "Breaker",
+    "Dependency",
+    "Epic",
+    "Event",
+    "Figure",
+    "GraphEdge",
+    "GraphNode",
+    "GraphResponse",
+    "HistoryBucket",
+    "HistoryResponse",
+    "ListAccountsResponse",
+    "ListAgentsResponse",
+    "ListBackupsResponse",
+    "ListQueuesResponse",
+    "ListRunsResponse",
+    "ListTasksResponse",
+    "LogLine",
+    "PauseResponse",
+    "PlanProblem",
+    "QueueGroup",
+    "ReadLogResponse",
+    "Root",
+    "Status",
+    "Task",
+    "TaskDetail",
+    "Unmet",
+    "WhyResponse",
+];
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo:rerun-if-changed={}", root.display());
@@ -10,6 +46,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(&files, [&root])?;
     let path = PathBuf::from(std::env::var("OUT_DIR")?).join("descriptors.bin");
     std::fs::write(&path, prost::Message::encode_to_vec(&descriptors))?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    let build = tonic_prost_build::configure().btree_map(".coditect.v1");
+    let build = REST.iter().fold(build, |build, name| {
+        let derive = "#[derive(serde::Serialize, utoipa::ToSchema)]";
+        build.type_attribute(format!(".coditect.v1.{name}"), derive)
+    });
+    build.compile_fds(descriptors)?;
     Ok(())
 }

@@ -94,3 +94,48 @@ async fn copy(log: LogTail, mut seen: u64, follow: bool, to: mpsc::Sender<Result
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use coditect_service::Shutdown;
+    use tokio_stream::StreamExt;
+
+    use super::*;
+    use crate::control::{LineKind, LogLine};
+
+    fn api() -> Api {
+        Api { runs: Runs::default(), shutdown: Shutdown::default() }
+    }
+
+    #[tokio::test]
+    async fn what_runs_is_listed_followed_and_stopped() {
+        let api = api();
+        let (_, cancelled, log) = api.runs.begin("a-1", "plan/1", 1, Duration::from_secs(1));
+        let listed = api.list_runs(Request::new(ListLocalRunsRequest {})).await.unwrap().into_inner();
+        assert_eq!((listed.runs[0].task.as_str(), listed.runs[0].phase.as_str()), ("plan/1", "running"));
+
+        log.add(&[LogLine::now(LineKind::Text, "one"), LogLine::now(LineKind::Tool, "two")]);
+        let tail = |after, follow| TailLogRequest { attempt: "a-1".to_owned(), after, follow };
+        let lines = api.tail_log(Request::new(tail(1, false))).await.unwrap().into_inner();
+        let lines: Vec<_> = lines.map(|line| line.map(|line| (line.number, line.kind, line.text))).collect().await;
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0].as_ref().unwrap(), &(2, "tool".to_owned(), "two".to_owned()));
+
+        let mut followed = api.tail_log(Request::new(tail(2, true))).await.unwrap().into_inner();
+        log.add(&[LogLine::now(LineKind::Result, "three")]);
+        assert_eq!(followed.next().await.unwrap().unwrap().number, 3);
+        api.cancel_run(Request::new(CancelRunRequest { attempt: "a-1".to_owned() })).await.unwrap();
+        assert!(cancelled.is_cancelled());
+        api.runs.end("a-1");
+        assert!(followed.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_run_here_is_not_found() {
+        let attempt = "a-2".to_owned();
+        let answer = api().cancel_run(Request::new(CancelRunRequest { attempt })).await;
+        assert_eq!(answer.unwrap_err().code(), tonic::Code::NotFound);
+    }
+}

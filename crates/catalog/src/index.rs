@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// How many entries a search reads at most once it has read some: the words are read from rare to common, and the
 /// common ones of a large collection tell little.
-const MOST_READ: usize = 6_000;
+const MOST_READ: usize = 2_000;
 
 /// The entries of one word.
 #[derive(Debug, Default)]
@@ -21,8 +21,9 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// An index of these texts, each with the weights of its words, by stem.
-    pub(crate) fn new<'a, W>(texts: impl IntoIterator<Item = W>) -> Self
+    /// An index of these texts, each with the weights of its words, by stem. `idf` says how telling a word is that
+    /// is in so many of all texts.
+    pub(crate) fn new<'a, W>(idf: fn(usize, usize) -> f64, texts: impl IntoIterator<Item = W>) -> Self
     where
         W: IntoIterator<Item = (&'a String, f64)>,
     {
@@ -69,9 +70,15 @@ impl Index {
     }
 }
 
-/// How telling a word is that is in `with` of `all` texts.
+/// How telling a word is: nothing where every text has it.
 #[expect(clippy::cast_precision_loss, reason = "counts of texts are small")]
-fn idf(all: usize, with: usize) -> f64 {
+pub(crate) fn plain_idf(all: usize, with: usize) -> f64 {
+    (all as f64 / with.max(1) as f64).ln()
+}
+
+/// How telling a word is, by BM25: a little even where every text has it.
+#[expect(clippy::cast_precision_loss, reason = "counts of texts are small")]
+pub(crate) fn smooth_idf(all: usize, with: usize) -> f64 {
     let (all, with) = (all as f64, with as f64);
     (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
 }

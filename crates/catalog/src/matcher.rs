@@ -7,9 +7,9 @@ use crate::evidence::Evidence;
 use crate::index::Scores;
 use crate::names::{Names, Path};
 use crate::neighbours::{self, Neighbours};
-use crate::profile::Profiles;
+use crate::profile::{self, Profiles};
 use crate::rules::{Prepared, Stems};
-use crate::words::{Bag, Reader};
+use crate::words::Reader;
 use crate::{Definition, Rules, Trouble};
 
 /// How sure it is that the agent is meant which the task names by another spelling.
@@ -17,7 +17,9 @@ const SPELLING: f64 = 0.95;
 /// How sure it is that a rule holds.
 const RULE: f64 = 0.9;
 /// An agent that less speaks for is not chosen.
-const LEAST: f64 = 0.2;
+const LEAST: f64 = 0.15;
+/// Nor is one for which only its definition speaks, and less than this.
+const LEAST_ALONE: f64 = 0.2;
 
 /// A task whose agent is declared: others are compared with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -97,7 +99,8 @@ impl Matcher {
         let mut seen = BTreeSet::new();
         let definitions: Vec<_> = definitions.into_iter().filter(|one| seen.insert(one.name.clone())).collect();
         let reader = Reader::new();
-        let names = Names::new(definitions.iter().map(|one| one.name.as_str()), rules.mappings.clone());
+        let defined = definitions.iter().map(|one| one.name.as_str());
+        let names = Names::new(defined, rules.mappings.clone(), declared.iter().map(|task| task.agent.as_str()));
         let prepared = rules.rules.iter().map(|rule| Prepared::new(rule, &names, &reader)).collect();
         let neighbours = Neighbours::new(&declared, |name| names.resolve(name).0, &reader);
         let profiles = Profiles::new(&definitions, &reader);
@@ -125,14 +128,32 @@ impl Matcher {
     /// The agent of a task.
     #[must_use]
     pub fn choose(&self, query: &Query) -> Match {
-        let candidates = self.candidates(query);
-        match query.declared.as_deref().map(str::trim).filter(|name| !name.is_empty()) {
-            Some(declared) => self.declared(declared, candidates),
-            None => self.fitting(candidates),
+        let Query { key, title, description, section, steps, declared } = query;
+        let (like, words) = (
+            neighbours::bag(&self.reader, title, description, section, steps),
+            profile::bag(&self.reader, title, description, section, steps),
+        );
+        let rule = self.rule(query);
+        let (votes, fits) = SCORES
+            .with_borrow_mut(|scores| (self.neighbours.vote(key, &like, scores), self.profiles.fit(&words, scores)));
+        let candidates = self.candidates(rule.as_ref(), &votes.evidence, &fits);
+        if let Some(declared) = declared.as_deref().map(str::trim).filter(|name| !name.is_empty()) {
+            return self.declared(declared, candidates);
+        }
+        match candidates.first().copied() {
+            Some(Candidate { agent, worth, alone }) if worth >= if alone { LEAST_ALONE } else { LEAST } => {
+                let said = rule.filter(|(named, _)| *named == agent).map(|(_, said)| said);
+                let because = [said, votes.said(agent), self.profiles.said(agent, &words), self.undefined(agent)];
+                with(agent.to_owned(), worth, because.into_iter().flatten().collect(), candidates)
+            }
+            _ => {
+                let because = vec!["no other agent fits well enough; it is the default one".to_owned()];
+                with(self.rules.default.clone(), 0.0, because, candidates)
+            }
         }
     }
 
-    fn declared(&self, declared: &str, candidates: Vec<Candidate>) -> Match {
+    fn declared(&self, declared: &str, candidates: Vec<Candidate<'_>>) -> Match {
         let (chosen, path) = self.names.resolve(declared);
         let (confidence, said) = match path {
             Path::Own => (1.0, "the task asks for it".to_owned()),
@@ -149,90 +170,56 @@ impl Matcher {
         with(chosen, confidence, because, candidates)
     }
 
-    fn fitting(&self, candidates: Vec<Candidate>) -> Match {
-        match candidates.first() {
-            Some(Candidate { agent, worth, because }) if *worth >= LEAST => {
-                let (agent, worth, mut because) = (agent.clone(), *worth, because.clone());
-                because.extend(self.undefined(&agent));
-                with(agent, worth, because, candidates)
-            }
-            _ => {
-                let because = vec!["no other agent fits well enough; it is the default one".to_owned()];
-                with(self.rules.default.clone(), 0.0, because, candidates)
-            }
-        }
-    }
-
     /// What there is to say about an agent without a definition, where others have one.
     fn undefined(&self, agent: &str) -> Option<String> {
         (self.names.any() && !self.names.is_defined(agent))
             .then(|| format!("warning: there is no definition of `{agent}`, so it has no instructions of its own"))
     }
 
-    /// The agents that something speaks for, best first.
-    fn candidates(&self, query: &Query) -> Vec<Candidate> {
-        let Query { key, title, description, section, steps, declared: _ } = query;
-        let bag = neighbours::bag(&self.reader, title, description, section, steps);
-        let rules = self.rule(query);
-        let (votes, fits) = SCORES.with_borrow_mut(|scores| {
-            (self.neighbours.vote(key, &bag, scores), self.profiles.fit(&self.content(query), scores))
-        });
-        let sources = [&rules, &votes, &fits];
-        let agents: BTreeSet<&str> = sources.iter().flat_map(|source| source.agents()).collect();
-        let mut candidates: Vec<_> = agents.into_iter().map(|agent| Candidate::of(agent, sources)).collect();
-        candidates.sort_by(|a, b| b.worth.total_cmp(&a.worth).then_with(|| a.agent.cmp(&b.agent)));
+    /// The first rule that fits: its agent, and why.
+    fn rule(&self, query: &Query) -> Option<(&str, String)> {
+        if self.prepared.is_empty() {
+            return None;
+        }
+        let stems = Stems::of(query, &self.reader);
+        let fitting = |(at, rule): (usize, &'_ Prepared)| Some((at, rule.fits(at, &stems)?));
+        let (at, said) = self.prepared.iter().enumerate().find_map(fitting)?;
+        Some((self.prepared.get(at)?.agent.as_str(), said))
+    }
+
+    /// The agents that something speaks for, best first. A rule holds whatever else is said; the other sources add to
+    /// each other.
+    fn candidates<'a>(
+        &self,
+        rule: Option<&(&'a str, String)>,
+        votes: &Evidence<'a>,
+        fits: &Evidence<'a>,
+    ) -> Vec<Candidate<'a>> {
+        let ruled = rule.map(|(agent, _)| *agent);
+        let agents: BTreeSet<&str> = votes.agents().chain(fits.agents()).chain(ruled).collect();
+        let candidate = |agent: &'a str| {
+            let doubt = (1.0 - votes.worth(agent)) * (1.0 - fits.worth(agent) * self.neighbours.openness(agent));
+            let worth = if ruled == Some(agent) { RULE } else { (1.0 - doubt).min(RULE - 0.01) };
+            Candidate { agent, worth, alone: ruled != Some(agent) && votes.worth(agent) == 0.0 }
+        };
+        let mut candidates: Vec<_> = agents.into_iter().map(candidate).collect();
+        candidates.sort_by(|a, b| b.worth.total_cmp(&a.worth).then_with(|| a.agent.cmp(b.agent)));
         candidates
     }
-
-    /// The first rule that fits.
-    fn rule(&self, query: &Query) -> Evidence {
-        let mut evidence = Evidence::default();
-        if !self.prepared.is_empty() {
-            let stems = Stems::of(query, &self.reader);
-            let mut fitting =
-                self.prepared.iter().enumerate().filter_map(|(at, rule)| Some((rule, rule.fits(at, &stems)?)));
-            if let Some((rule, said)) = fitting.next() {
-                evidence.add(&rule.agent, RULE, said);
-            }
-        }
-        evidence
-    }
-
-    /// The words of a task that are compared with definitions.
-    fn content(&self, query: &Query) -> Bag {
-        let mut bag = Bag::default();
-        bag.add(&self.reader, &query.title, 3.0);
-        bag.add(&self.reader, &query.description, 1.0);
-        query.steps.iter().for_each(|step| bag.add(&self.reader, step, 0.5));
-        query.section.iter().for_each(|heading| bag.add(&self.reader, heading, 0.5));
-        bag
-    }
 }
 
-/// An agent, with all that speaks for it.
-#[derive(Debug, Clone)]
-struct Candidate {
-    agent: String,
+/// An agent, with how much speaks for it.
+#[derive(Debug, Clone, Copy)]
+struct Candidate<'a> {
+    agent: &'a str,
     worth: f64,
-    because: Vec<String>,
-}
-
-impl Candidate {
-    /// What several sources say of one agent: a rule holds whatever else is said; the others add to each other.
-    fn of(agent: &str, sources: [&Evidence; 3]) -> Self {
-        let [rules, votes, fits] = sources;
-        let doubt = (1.0 - votes.worth(agent)) * (1.0 - fits.worth(agent));
-        let together = (1.0 - doubt).min(RULE - 0.01);
-        let worth = rules.worth(agent).max(together);
-        let because = sources.iter().filter_map(|source| source.said(agent)).filter(|said| !said.is_empty());
-        Self { agent: agent.to_owned(), worth, because: because.map(str::to_owned).collect() }
-    }
+    /// Whether only its definition speaks for it.
+    alone: bool,
 }
 
 /// The answer, its ranking led by the chosen agent.
-fn with(chosen: String, confidence: f64, because: Vec<String>, candidates: Vec<Candidate>) -> Match {
-    let mut ranking: Vec<_> = candidates.into_iter().map(|one| (one.agent, one.worth)).collect();
-    ranking.retain(|(agent, _)| *agent != chosen);
-    ranking.insert(0, (chosen.clone(), confidence));
+fn with(chosen: String, confidence: f64, because: Vec<String>, candidates: Vec<Candidate<'_>>) -> Match {
+    let others = candidates.into_iter().filter(|one| one.agent != chosen).map(|one| (one.agent.to_owned(), one.worth));
+    let ranking = std::iter::once((chosen.clone(), confidence)).chain(others).collect();
     Match { chosen, confidence, because, ranking }
 }

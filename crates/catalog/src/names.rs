@@ -26,7 +26,13 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    pub(crate) fn new<'a>(defined: impl IntoIterator<Item = &'a str>, mappings: BTreeMap<String, String>) -> Self {
+    /// From the agents with a definition, the mappings, and the names that tasks ask for: the first spelling of an
+    /// agent without a definition is its name.
+    pub(crate) fn new<'a>(
+        defined: impl IntoIterator<Item = &'a str>,
+        mappings: BTreeMap<String, String>,
+        asked: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
         let defined: BTreeSet<String> = defined.into_iter().map(str::to_owned).collect();
         let first = |names: Vec<(String, String)>| {
             let mut all = BTreeMap::new();
@@ -35,7 +41,8 @@ impl Names {
             }
             all
         };
-        let spellings = first(defined.iter().map(|name| (plain(name), name.clone())).collect());
+        let asked = asked.into_iter().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
+        let spellings = first(defined.iter().cloned().chain(asked).map(|name| (plain(&name), name)).collect());
         let mapped_spellings = first(mappings.iter().map(|(name, agent)| (plain(name), agent.clone())).collect());
         Self { defined, mappings, spellings, mapped_spellings }
     }
@@ -64,8 +71,8 @@ impl Names {
             return (self.definition_of(agent), Path::Spelling { mapped: true });
         }
         match self.spellings.get(&spelling) {
-            Some(agent) => (agent.clone(), Path::Spelling { mapped: false }),
-            None => (name.to_owned(), Path::Own),
+            Some(agent) if agent != name => (agent.clone(), Path::Spelling { mapped: false }),
+            _ => (name.to_owned(), Path::Own),
         }
     }
 
@@ -93,7 +100,7 @@ mod tests {
     #[test]
     fn a_name_is_known_exactly_by_mapping_or_by_spelling() {
         let mappings = BTreeMap::from([("UI Team".to_owned(), "Painter".to_owned())]);
-        let names = Names::new(["painter", "smith-at-work"], mappings);
+        let names = Names::new(["painter", "smith-at-work"], mappings, ["tester"]);
         let resolved = |name| {
             let (agent, path) = names.resolve(name);
             (agent, path)
@@ -102,6 +109,7 @@ mod tests {
         assert_eq!(resolved("UI Team"), ("painter".into(), Path::Mapped));
         assert_eq!(resolved("@ui_team"), ("painter".into(), Path::Spelling { mapped: true }));
         assert_eq!(resolved("Smith at Work"), ("smith-at-work".into(), Path::Spelling { mapped: false }));
+        assert_eq!(resolved("Tester"), ("tester".into(), Path::Spelling { mapped: false }));
         assert_eq!(resolved("nobody"), ("nobody".into(), Path::Own));
         assert!(names.is_defined("painter") && !names.is_defined("nobody"));
     }

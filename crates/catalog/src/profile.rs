@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Definition;
 use crate::evidence::{Evidence, list};
-use crate::index::{Index, Scores};
+use crate::index::{Index, Scores, smooth_idf};
 use crate::words::{Bag, Reader};
 
 /// What a word is worth by the part of the definition it is in.
@@ -20,6 +20,22 @@ const LENGTH: f64 = 0.4;
 const WORTH: f64 = 0.85;
 /// How many agents of the best ones are of interest.
 const BEST: usize = 24;
+
+/// What the words of a task weigh, by where they stand.
+const TITLE: f64 = 3.0;
+const TEXT: f64 = 1.0;
+const STEP: f64 = 0.15;
+const SECTION: f64 = 0.15;
+
+/// The words of a task that are compared with definitions.
+pub(crate) fn bag(reader: &Reader, title: &str, description: &str, section: &[String], steps: &[String]) -> Bag {
+    let mut bag = Bag::default();
+    bag.add(reader, title, TITLE);
+    bag.add(reader, description, TEXT);
+    steps.iter().for_each(|step| bag.add(reader, step, STEP));
+    section.iter().for_each(|heading| bag.add(reader, heading, SECTION));
+    bag
+}
 
 /// The definitions.
 #[derive(Debug)]
@@ -40,6 +56,7 @@ impl Profiles {
             weight * (SATURATION + 1.0) / (weight + SATURATION * (1.0 - LENGTH + LENGTH * length / mean))
         };
         let index = Index::new(
+            smooth_idf,
             sums.iter()
                 .zip(&lengths)
                 .map(|(words, length)| words.iter().map(move |(stem, weight)| (stem, saturated(*weight, *length)))),
@@ -48,7 +65,7 @@ impl Profiles {
     }
 
     /// How well this task fits which agent.
-    pub(crate) fn fit(&self, task: &Bag, scores: &mut Scores) -> Evidence {
+    pub(crate) fn fit(&self, task: &Bag, scores: &mut Scores) -> Evidence<'_> {
         let weight = |stem: &str, weight: f64| weight.ln_1p() * self.index.idf(stem);
         self.index.search(task.weights.iter().map(|(stem, w)| (stem.as_str(), weight(stem, *w))), scores);
         let all: f64 = task.weights.iter().map(|(stem, w)| weight(stem, *w)).sum::<f64>() * (SATURATION + 1.0);
@@ -58,13 +75,14 @@ impl Profiles {
         found.truncate(BEST);
         let mut evidence = Evidence::default();
         for (at, score) in found {
-            evidence.add(name(at), WORTH * score / all.max(f64::MIN_POSITIVE), self.said(at, task));
+            evidence.add(name(at), WORTH * score / all.max(f64::MIN_POSITIVE));
         }
         evidence
     }
 
     /// Which words of the task are where in a definition, the most telling first.
-    fn said(&self, at: usize, task: &Bag) -> String {
+    pub(crate) fn said(&self, agent: &str, task: &Bag) -> Option<String> {
+        let at = self.names.iter().position(|name| name == agent)?;
         let mut shared: Vec<_> =
             task.weights.iter().map(|(stem, w)| (w.ln_1p() * self.index.idf(stem), stem)).collect();
         shared.sort_by(|(a, one), (b, two)| b.total_cmp(a).then_with(|| one.cmp(two)));
@@ -84,7 +102,7 @@ impl Profiles {
                 _ => said.push(format!("the words {} are in its {part}", list(&written))),
             }
         }
-        said.join("; ")
+        (!said.is_empty()).then(|| said.join("; "))
     }
 }
 

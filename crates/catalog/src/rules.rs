@@ -32,7 +32,7 @@ pub struct Rules {
 /// A mapping or a rule names an agent that has no definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// The setting, like `agents.rules[1].agent`.
+    /// The setting, like `agents.rules.1.agent`.
     pub setting: String,
     /// The agent it names.
     pub agent: String,
@@ -49,7 +49,7 @@ impl Rules {
     /// Every mapping and rule that names an agent without a definition.
     pub(crate) fn troubles(&self, names: &Names) -> Vec<Trouble> {
         let mappings = self.mappings.iter().map(|(name, agent)| (format!("agents.mappings.{name}"), agent));
-        let rules = self.rules.iter().enumerate().map(|(at, rule)| (format!("agents.rules[{at}].agent"), &rule.agent));
+        let rules = self.rules.iter().enumerate().map(|(at, rule)| (format!("agents.rules.{at}.agent"), &rule.agent));
         mappings
             .chain(rules)
             .filter(|(_, agent)| {
@@ -97,7 +97,7 @@ impl Prepared {
             }
             why.push(format!("tasks of the section `{section}`"));
         }
-        (!why.is_empty()).then(|| format!("`agents.rules[{at}]` gives it {}", why.join(", and only ")))
+        (!why.is_empty()).then(|| format!("`agents.rules.{at}` gives it {}", why.join(", and only ")))
     }
 }
 

@@ -64,6 +64,14 @@ impl Bag {
             *self.weights.entry(stem).or_default() += weight;
         }
     }
+
+    /// Adds every two words that stand side by side in `text`, with this weight.
+    pub(crate) fn add_pairs(&mut self, reader: &Reader, text: &str, weight: f64) {
+        let words = reader.words(text);
+        for (first, second) in words.iter().zip(words.iter().skip(1)) {
+            *self.weights.entry(format!("{} {}", first.stem, second.stem)).or_default() += weight;
+        }
+    }
 }
 
 /// Runs of letters and digits in lower case; `c++`, `c#` and the like stay whole.

@@ -7,7 +7,7 @@ use std::io;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{config, doctor, init, logs, migrate, pause, plan, queue, runs, status, task};
+use crate::commands::{agents, backup, config, doctor, init, logs, migrate, pause, plan, queue, runs, status, task};
 use crate::failure::{Failure, OK};
 use crate::{demo, guard, up};
 
@@ -35,6 +35,9 @@ enum Command {
     /// Look at plan files, and edit them, without a running system
     #[command(subcommand)]
     Plan(plan::Command),
+    /// The definitions of agents, and which agent a task is for, without a running system
+    #[command(subcommand)]
+    Agents(agents::Command),
     /// How the running system stands
     Status(status::Args),
     /// Look at tasks, and say what is to become of them
@@ -55,6 +58,9 @@ enum Command {
     Config(config::Command),
     /// Check what the system stands on, and say how to mend it
     Doctor(doctor::Args),
+    /// Backups of the database
+    #[command(subcommand)]
+    Backup(backup::Command),
     /// Bring a database's schema up to date
     Migrate(migrate::Args),
     /// Print a completion script for a shell
@@ -79,6 +85,7 @@ pub(crate) fn run() -> Result<u8, Failure> {
         Command::Up(args) => live(up::run(*args)),
         Command::Demo(args) => live(demo::run(args)),
         Command::Plan(command) => plan::run(command),
+        Command::Agents(command) => agents::run(command),
         Command::Status(args) => live(status::run(args)),
         Command::Task(command) => live(task::run(command)),
         Command::Logs(args) => live(logs::run(args)),
@@ -88,6 +95,7 @@ pub(crate) fn run() -> Result<u8, Failure> {
         Command::Queue(args) => live(queue::run(args)),
         Command::Config(command) => config::run(command),
         Command::Doctor(args) => live(doctor::run(args)),
+        Command::Backup(command) => live(backup::run(command)),
         Command::Migrate(args) => live(migrate::run(args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "coditect", &mut io::stdout());

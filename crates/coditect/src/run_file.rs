@@ -37,7 +37,7 @@ pub(crate) struct RunFile {
     pub(crate) redis_url: String,
     /// The database, without a password.
     pub(crate) database_url: String,
-    /// Where the orchestrator answers HTTP.
+    /// Where the dashboard and the API are.
     pub(crate) http: String,
     /// When the run began.
     pub(crate) started_at_ms: i64,
@@ -51,6 +51,12 @@ impl RunFile {
     pub(crate) fn find(folder: &Path) -> Result<Option<Self>, Failure> {
         let path = folder.ancestors().map(|folder| folder.join(FOLDER).join(NAME)).find(|path| path.is_file());
         path.map(|path| Self::read(&path)).transpose()
+    }
+
+    /// Whether the `coditect up` that wrote it still runs.
+    pub(crate) fn is_alive(&self) -> bool {
+        let pid = i32::try_from(self.pid).map(nix::unistd::Pid::from_raw);
+        pid.is_ok_and(|pid| nix::sys::signal::kill(pid, None).is_ok())
     }
 
     fn read(path: &Path) -> Result<Self, Failure> {

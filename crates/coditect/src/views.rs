@@ -1,120 +1,73 @@
-//! The answers of the system as JSON, in the names of the interface.
+//! The answers of the system as JSON: the messages themselves, as REST has them, with evidence as what it is.
 
 use coditect_proto::v1;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// A task.
 pub(crate) fn task(task: &v1::Task) -> Value {
-    let v1::Task {
-        id,
-        key,
-        title,
-        state,
-        priority,
-        section,
-        agent,
-        generation,
-        attempts_spent,
-        failure,
-        reason,
-        due_at_ms,
-        line,
-        document,
-        completed_at_ms,
-    } = task;
-    json!({
-        "id": id, "key": key, "title": title, "state": state, "priority": priority, "section": section, "agent": agent,
-        "generation": generation, "attempts_spent": attempts_spent, "failure": failure, "reason": reason,
-        "due_at_ms": due_at_ms, "document": document, "line": line, "completed_at_ms": completed_at_ms,
-    })
+    of(task)
 }
 
 /// An attempt.
 pub(crate) fn attempt(attempt: &v1::Attempt) -> Value {
-    let v1::Attempt {
-        id,
-        task,
-        generation,
-        number,
-        agent,
-        account,
-        executor,
-        state,
-        open,
-        assigned_at_ms,
-        claimed_at_ms,
-        ended_at_ms,
-        failure,
-        message,
-        commit,
-        evidence,
-        cost_usd,
-        title,
-    } = attempt;
-    let evidence = evidence.as_ref().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    json!({
-        "id": id, "task": task, "title": title, "generation": generation, "number": number, "agent": agent,
-        "account": account, "executor": executor, "state": state, "open": open, "assigned_at_ms": assigned_at_ms,
-        "claimed_at_ms": claimed_at_ms, "ended_at_ms": ended_at_ms, "failure": failure, "message": message,
-        "commit": commit, "evidence": evidence, "cost_usd": cost_usd,
-    })
+    let mut json = of(attempt);
+    open_evidence(&mut json);
+    json
 }
 
 /// How it all stands.
 pub(crate) fn status(status: &v1::Status) -> Value {
-    let v1::Status { project, by_state, total, running, attention, paused, slots, executors, done, stuck, problems } =
-        status;
-    json!({
-        "project": project, "by_state": by_state, "total": total, "paused": paused, "slots": slots,
-        "executors": executors, "done": done, "stuck": stuck,
-        "running": running.iter().map(attempt).collect::<Vec<_>>(),
-        "attention": attention.iter().map(task).collect::<Vec<_>>(),
-        "problems": problems.iter().map(problem).collect::<Vec<_>>(),
-    })
+    let mut json = of(status);
+    each(&mut json["running"], open_evidence);
+    json
 }
 
 /// A task with everything known about it.
 pub(crate) fn detail(detail: &v1::TaskDetail) -> Value {
-    let v1::TaskDetail { task: of, dependencies, dependents, attempts, events, dangling, verify } = detail;
-    let dependencies: Vec<_> = dependencies
-        .iter()
-        .map(|d| json!({ "task": d.task, "title": d.title, "kind": d.kind, "state": d.state, "met": d.met }))
-        .collect();
-    let events: Vec<_> = events
-        .iter()
-        .map(|e| {
-            json!({
-                "from": e.from, "to": e.to, "attempt": e.attempt, "actor": e.actor, "cause": e.cause, "at_ms": e.at_ms,
-            })
-        })
-        .collect();
-    json!({
-        "task": of.as_ref().map(task), "dependencies": dependencies, "dependents": dependents, "dangling": dangling,
-        "verify": verify, "attempts": attempts.iter().map(attempt).collect::<Vec<_>>(), "events": events,
-    })
+    let mut json = of(detail);
+    each(&mut json["attempts"], open_evidence);
+    json
 }
 
 /// Why a task is not ready.
 pub(crate) fn why(why: &v1::WhyResponse) -> Value {
-    let v1::WhyResponse { task, state, ready, unmet, roots, cycle, dangling, dependents, holds_up } = why;
-    let unmet: Vec<_> = unmet.iter().map(|u| json!({ "task": u.task, "state": u.state })).collect();
-    let roots: Vec<_> = roots.iter().map(|r| json!({ "task": r.task, "cause": r.cause })).collect();
-    json!({
-        "task": task, "state": state, "ready": ready, "unmet": unmet, "roots": roots, "cycle": cycle,
-        "dangling": dangling, "dependents": dependents, "holds_up": holds_up,
-    })
+    of(why)
 }
 
 /// A line of a log.
 pub(crate) fn log_line(line: &v1::LogLine) -> Value {
-    let v1::LogLine { seq, at_ms, kind, text } = line;
-    json!({ "seq": seq, "at_ms": at_ms, "kind": kind, "text": text })
+    of(line)
 }
 
-fn problem(problem: &v1::PlanProblem) -> Value {
-    let v1::PlanProblem { severity, code, path, line, column, message, help } = problem;
-    json!({
-        "severity": severity, "code": code, "path": path, "line": line, "column": column, "message": message,
-        "help": help,
-    })
+/// A backup.
+pub(crate) fn backup(backup: &v1::Backup) -> Value {
+    of(backup)
+}
+
+fn of(message: &impl Serialize) -> Value {
+    // Of messages JSON can always be made.
+    serde_json::to_value(message).unwrap_or_default()
+}
+
+fn each(list: &mut Value, change: fn(&mut Value)) {
+    list.as_array_mut().into_iter().flatten().for_each(change);
+}
+
+/// Evidence is JSON within a text; here it is JSON.
+fn open_evidence(attempt: &mut Value) {
+    let evidence = attempt["evidence"].as_str().and_then(|text| serde_json::from_str(text).ok());
+    attempt["evidence"] = evidence.unwrap_or(json!(null));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_json_and_what_is_not_there_is_null() {
+        let evidence = Some(r#"{"verify":[]}"#.to_owned());
+        let json = attempt(&v1::Attempt { evidence, ..v1::Attempt::default() });
+        assert_eq!((&json["evidence"], &json["failure"]), (&json!({ "verify": [] }), &Value::Null));
+    }
 }

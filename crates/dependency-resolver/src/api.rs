@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use coditect_core::TaskId;
-use coditect_graph::Cause;
+use coditect_graph::render::{Format, render};
 use coditect_proto::{
     FILE_DESCRIPTORS,
     v1::{
-        CriticalPathRequest, CriticalPathResponse, Root, Unmet, WhyRequest, WhyResponse,
+        CheckRequest, CheckResponse, CriticalPathRequest, CriticalPathResponse, Cycle, Dangling, DrawingResponse,
+        GraphRequest, Root, Unmet, WhyRequest, WhyResponse,
         dependency_resolver_server::{DependencyResolver, DependencyResolverServer, SERVICE_NAME},
     },
 };
+use coditect_service::graph::cause;
 use coditect_service::grpc::Api;
 use coditect_store::{Store, StoreError};
 use tokio::sync::Mutex;
@@ -66,13 +68,21 @@ impl DependencyResolver for Server {
         let why = self.resolver.lock().await.graph().why(id.as_str()).map_err(|unknown| {
             Status::unavailable(format!("{unknown} yet; the plan has just changed, ask again in a moment"))
         })?;
+        let mut roots = Vec::with_capacity(why.roots.len());
+        for root in why.roots {
+            let state = match root.id.parse() {
+                Ok(id) => self.store.state(&id).await.map_err(unavailable)?,
+                Err(_) => None,
+            };
+            roots.push(Root { cause: cause(root.cause, state).to_owned(), task: root.id });
+        }
         let unmet = dependencies.into_iter().filter(|d| d.kind == "blocks" && !d.state.meets_dependency());
         Ok(Response::new(WhyResponse {
             task: why.id,
             state: row.life.state.as_str().to_owned(),
             ready: why.ready,
             unmet: unmet.map(|d| Unmet { task: d.task.to_string(), state: d.state.as_str().to_owned() }).collect(),
-            roots: why.roots.into_iter().map(|r| Root { task: r.id, cause: cause(r.cause).to_owned() }).collect(),
+            roots,
             cycle: why.cycle.map(|cycle| cycle.path).unwrap_or_default(),
             dangling: why.dangling,
             dependents: why.dependents,
@@ -84,14 +94,28 @@ impl DependencyResolver for Server {
         let tasks = self.resolver.lock().await.graph().critical_path();
         Ok(Response::new(CriticalPathResponse { tasks }))
     }
-}
 
-const fn cause(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Ready => "ready",
-        Cause::Blocking => "blocking",
-        Cause::Dangling => "dangling",
-        Cause::Cycle => "cycle",
+    async fn graph(&self, request: Request<GraphRequest>) -> Result<Response<DrawingResponse>, Status> {
+        let name = request.into_inner().format;
+        let format = match name.as_str() {
+            "" => Format::default(),
+            name => name.parse::<Format>().map_err(|error| Status::invalid_argument(error.to_string()))?,
+        };
+        let text = render(self.resolver.lock().await.graph(), format);
+        Ok(Response::new(DrawingResponse { format: format.to_string(), text }))
+    }
+
+    async fn check(&self, _: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let resolver = self.resolver.lock().await;
+        let graph = resolver.graph();
+        let cycles = graph.cycles().into_iter().map(|cycle| Cycle {
+            path: cycle.path,
+            dependent: cycle.suggestion.dependent,
+            dependency: cycle.suggestion.dependency,
+        });
+        let dangling = graph.nodes().into_iter().filter(|node| !node.dangling.is_empty());
+        let dangling = dangling.map(|node| Dangling { task: node.id.clone(), references: node.dangling.clone() });
+        Ok(Response::new(CheckResponse { cycles: cycles.collect(), dangling: dangling.collect() }))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use coditect_graph::{Cycle, Graph};
+use coditect_graph::Graph;
+use coditect_service::graph::sentence;
 use tracing::{info, warn};
 
 /// The cycles people have been told of.
@@ -26,19 +27,6 @@ impl Told {
         self.members = cycles.into_iter().map(|cycle| cycle.members).collect();
         new
     }
-}
-
-fn sentence(graph: &Graph, cycle: &Cycle) -> String {
-    let place = |id: &String| match graph.node(id) {
-        Some(node) => format!("{id} ({}:{})", node.path, node.line),
-        None => id.clone(),
-    };
-    let path = cycle.path.iter().map(place).collect::<Vec<_>>().join(" → ");
-    let (dependent, dependency) = (&cycle.suggestion.dependent, &cycle.suggestion.dependency);
-    format!(
-        "these tasks wait for each other and none of them can start: {path}; take out one of the dependencies, perhaps \
-         that of {dependent} on {dependency}"
-    )
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@
 pub mod announce;
 pub mod api;
 pub mod cycles;
-pub mod nodes;
 pub mod resolver;
 pub mod standby;
 pub mod work;

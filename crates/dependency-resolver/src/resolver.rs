@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use coditect_core::{Service, TaskId, TaskState};
 use coditect_graph::{Graph, NodeState};
 use coditect_queue::message::{Event, Ready};
+use coditect_service::graph as nodes;
 use coditect_store::{GraphTask, Moved, Store, Tx};
 
 use crate::announce;
 use crate::cycles::Told;
-use crate::nodes;
 
 /// How many rows are written in one transaction when everything is looked at: others want to write too.
 const CHUNK: usize = 500;

@@ -1,7 +1,7 @@
 //! From the database's rows to the wire's messages.
 
 use coditect_proto::v1;
-use coditect_store::{AttemptRow, DependencyRow, EventRow, LogRow, TaskRow};
+use coditect_store::{AnswerRow, AttemptNotes, AttemptRow, DependencyRow, EpicRow, EventRow, LogRow, TaskBrief};
 use serde::Deserialize;
 
 pub(crate) fn attempt(row: &AttemptRow) -> v1::Attempt {
@@ -23,27 +23,49 @@ pub(crate) fn attempt(row: &AttemptRow) -> v1::Attempt {
         commit: row.end.commit.clone(),
         evidence: row.end.evidence.clone(),
         cost_usd: row.end.cost_micros.map(dollars),
-        title: String::new(),
+        tokens_in: row.end.tokens_in,
+        tokens_out: row.end.tokens_out,
+        ..v1::Attempt::default()
     }
 }
 
-pub(crate) fn task(row: &TaskRow) -> v1::Task {
+/// An attempt with what is noted beside it.
+pub(crate) fn attempt_with(row: &AttemptRow, notes: Option<&AttemptNotes>) -> v1::Attempt {
+    let AttemptNotes { title, because, runtime_version, last_line } = notes.cloned().unwrap_or_default();
+    let (last_line, last_line_at_ms) = last_line.unzip();
+    v1::Attempt { title, because, runtime_version, last_line, last_line_at_ms, ..attempt(row) }
+}
+
+pub(crate) fn epic(row: EpicRow) -> v1::Epic {
+    let EpicRow { id, title, path, total, completed, active, attention } = row;
+    v1::Epic { id, title, document: path, total, completed, active, attention }
+}
+
+pub(crate) fn answer(row: AnswerRow) -> v1::Answer {
+    let AnswerRow { actor, question, answer, at_ms } = row;
+    v1::Answer { actor, question, answer, at_ms }
+}
+
+pub(crate) fn task(row: &TaskBrief) -> v1::Task {
     v1::Task {
         id: row.id.to_string(),
         key: row.key.clone(),
         title: row.title.clone(),
-        state: row.life.state.to_string(),
+        state: row.state.to_string(),
         priority: row.priority.to_string(),
         section: row.section.join(" › "),
         agent: row.agent.clone(),
-        generation: row.life.generation,
-        attempts_spent: row.life.attempts_spent,
-        failure: row.life.failure.map(|class| class.to_string()),
-        reason: row.life.reason.clone(),
-        due_at_ms: row.life.due_at_ms,
+        generation: row.generation,
+        attempts_spent: row.attempts_spent,
+        failure: row.failure.clone(),
+        reason: row.reason.clone(),
+        due_at_ms: row.due_at_ms,
         line: row.line,
-        document: row.document.clone(),
-        completed_at_ms: row.life.completed_at_ms,
+        document: row.path.clone(),
+        completed_at_ms: row.completed_at_ms,
+        epic: row.epic.clone(),
+        rank: row.rank,
+        updated_at_ms: row.updated_at_ms,
     }
 }
 

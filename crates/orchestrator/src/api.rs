@@ -1,12 +1,13 @@
 //! The gRPC service: checks what it is asked, asks the rest of the orchestrator, maps errors in one place.
 
-use coditect_core::{AttemptId, Clock, TaskId, TaskState, Trigger};
+use coditect_core::{AttemptId, Clock, TaskId, TaskState};
 use coditect_proto::v1::orchestrator_server::Orchestrator as Api;
 use coditect_proto::v1::{self, claim_attempt_response::Answer};
-use coditect_store::{ExecutorRow, StoreError, TaskRow};
+use coditect_store::{ExecutorRow, StoreError, TaskBrief, TaskFilter, TaskRow};
 use tonic::{Request, Response, Status};
 
 use crate::attempts::Fence;
+use crate::interventions::{Action, Word};
 use crate::status::PAUSE_ALL;
 use crate::{Orchestrator, answers};
 
@@ -72,63 +73,75 @@ impl Api for Orchestrator {
     }
 
     async fn list_tasks(&self, request: Request<v1::ListTasksRequest>) -> Reply<v1::ListTasksResponse> {
-        let states = request.into_inner().states;
+        let v1::ListTasksRequest { states, text, epic, agent, limit, offset } = request.into_inner();
         let states = states.iter().map(|state| state.parse::<TaskState>()).collect::<Result<Vec<_>, _>>();
         let states = states.map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let rows = self.store.tasks().await.map_err(internal)?;
-        let wanted = |row: &&TaskRow| states.is_empty() || states.contains(&row.life.state);
-        Ok(Response::new(v1::ListTasksResponse { tasks: rows.iter().filter(wanted).map(answers::task).collect() }))
+        let limit = if limit <= 0 { i64::MAX } else { limit };
+        let filter = TaskFilter { states, text, epic, agent };
+        let (rows, total) = self.store.find_tasks(&filter, limit, offset.max(0)).await.map_err(internal)?;
+        Ok(Response::new(v1::ListTasksResponse { tasks: rows.iter().map(answers::task).collect(), total }))
     }
 
     async fn get_task(&self, request: Request<v1::GetTaskRequest>) -> Reply<v1::TaskDetail> {
         let row = self.named(&request.into_inner().task).await?;
         let id = &row.id;
+        let brief = self.brief(id).await?;
+        let actions = Action::ALL.into_iter().filter(|action| action.applies(brief.state));
         let dependencies = self.store.dependencies(id).await.map_err(internal)?;
         let dependents = self.store.dependents(id).await.map_err(internal)?;
         let attempts = self.store.attempts_of(id).await.map_err(internal)?;
+        let notes = self.store.attempt_notes(Some(id)).await.map_err(internal)?;
         let events = self.store.events(id).await.map_err(internal)?;
+        let said = self.store.answers_given(id).await.map_err(internal)?;
         Ok(Response::new(v1::TaskDetail {
-            task: Some(answers::task(&row)),
+            task: Some(answers::task(&brief)),
             dependencies: dependencies.iter().map(answers::dependency).collect(),
             dependents: dependents.iter().map(ToString::to_string).collect(),
-            attempts: attempts.iter().map(answers::attempt).collect(),
+            attempts: attempts.iter().map(|row| answers::attempt_with(row, notes.get(&row.id))).collect(),
             events: events.into_iter().map(answers::event).collect(),
             dangling: row.dangling,
             verify: row.verify,
+            description: row.description,
+            steps: row.steps,
+            acceptance: row.acceptance,
+            answers: said.into_iter().map(answers::answer).collect(),
+            actions: actions.map(|action| action.to_string()).collect(),
         }))
     }
 
+    async fn explain_task(&self, request: Request<v1::GetTaskRequest>) -> Reply<v1::WhyResponse> {
+        let row = self.named(&request.into_inner().task).await?;
+        let why = self.why(&row.id).await.map_err(internal)?;
+        Ok(Response::new(why.ok_or_else(|| Status::not_found(format!("there is no task {}", row.id)))?))
+    }
+
     async fn intervene(&self, request: Request<v1::InterveneRequest>) -> Reply<v1::Task> {
-        let v1::InterveneRequest { task, action, actor, reason } = request.into_inner();
+        let v1::InterveneRequest { task, action, actor, reason, text, agent } = request.into_inner();
         let row = self.named(&task).await?;
-        let trigger = match action.as_str() {
-            "retry" => Trigger::Retry,
-            "cancel" => Trigger::Cancel,
-            "skip" => Trigger::Skip,
-            other => {
-                let message = format!("`{other}` is no action: expected retry, cancel or skip");
-                return Err(Status::invalid_argument(message));
-            }
+        let action: Action = action.parse().map_err(Status::invalid_argument)?;
+        let (text, agent) = (text.trim().to_owned(), agent.trim().to_owned());
+        if action == Action::Answer && text.is_empty() {
+            return Err(Status::invalid_argument("an answer says something: give its text"));
+        }
+        let word = Word {
+            action,
+            actor: person(&actor),
+            reason: Some(reason).filter(|reason| !reason.is_empty()),
+            text,
+            agent: Some(agent).filter(|agent| !agent.is_empty()),
         };
-        let actor = format!("person:{}", if actor.is_empty() { "unknown" } else { &actor });
-        let reason = Some(reason).filter(|reason| !reason.is_empty());
-        // `self.intervene` would be this very method.
-        let moved = Self::intervene(self, &row.id, trigger, &actor, reason).await.map_err(internal)?;
-        if moved.is_none() {
-            let message = format!("{} is {}: {action} means nothing to it", row.id, row.life.state);
+        if !self.act(&row.id, &word).await.map_err(internal)? {
+            let state = self.store.state(&row.id).await.map_err(internal)?.unwrap_or(row.life.state);
+            let can: Vec<_> = Action::ALL.iter().filter(|action| action.applies(state)).map(|a| a.as_str()).collect();
+            let can = if can.is_empty() { "nothing".to_owned() } else { can.join(", ") };
+            let message = format!("{} is {state}: {action} means nothing to it, {can} would", row.id);
             return Err(Status::failed_precondition(message));
         }
-        let row = self.named(row.id.as_str()).await?;
-        Ok(Response::new(answers::task(&row)))
+        Ok(Response::new(answers::task(&self.brief(&row.id).await?)))
     }
 
     async fn list_runs(&self, _: Request<v1::ListRunsRequest>) -> Reply<v1::ListRunsResponse> {
-        let mut runs = Vec::new();
-        for row in self.store.open_attempts().await.map_err(internal)? {
-            let title = self.store.task(&row.task).await.map_err(internal)?.map(|task| task.title);
-            runs.push(v1::Attempt { title: title.unwrap_or_default(), ..answers::attempt(&row) });
-        }
-        Ok(Response::new(v1::ListRunsResponse { runs }))
+        Ok(Response::new(v1::ListRunsResponse { runs: self.runs().await.map_err(internal)? }))
     }
 
     async fn read_log(&self, request: Request<v1::ReadLogRequest>) -> Reply<v1::ReadLogResponse> {
@@ -166,8 +179,7 @@ impl Api for Orchestrator {
             _ => return Err(Status::invalid_argument("pause an agent or an account, not both at once")),
         };
         let mut tx = self.store.begin().await.map_err(internal)?;
-        let by = if actor.is_empty() { "person:unknown".to_owned() } else { format!("person:{actor}") };
-        tx.set_fact(&key, &by, self.clock.now_ms()).await.map_err(internal)?;
+        tx.set_fact(&key, &person(&actor), self.clock.now_ms()).await.map_err(internal)?;
         tx.commit().await.map_err(internal)?;
         self.paused().await
     }
@@ -179,11 +191,44 @@ impl Api for Orchestrator {
             tx.set_fact(&key, "", self.clock.now_ms()).await.map_err(internal)?;
         }
         tx.commit().await.map_err(internal)?;
+        self.resume_accounts(self.clock.now_ms()).await.map_err(internal)?;
         self.paused().await
+    }
+
+    async fn get_graph(&self, _: Request<v1::GetGraphRequest>) -> Reply<v1::GraphResponse> {
+        Ok(Response::new(self.whole_graph().await.map_err(internal)?))
+    }
+
+    async fn get_history(&self, request: Request<v1::GetHistoryRequest>) -> Reply<v1::HistoryResponse> {
+        Ok(Response::new(self.history(request.into_inner().since_ms).await.map_err(internal)?))
+    }
+
+    async fn list_accounts(&self, _: Request<v1::ListAccountsRequest>) -> Reply<v1::ListAccountsResponse> {
+        Ok(Response::new(v1::ListAccountsResponse { accounts: self.accounts().await.map_err(internal)? }))
+    }
+
+    async fn list_agents(&self, _: Request<v1::ListAgentsRequest>) -> Reply<v1::ListAgentsResponse> {
+        Ok(Response::new(v1::ListAgentsResponse { agents: self.agents().await.map_err(internal)? }))
+    }
+
+    async fn list_queues(&self, _: Request<v1::ListQueuesRequest>) -> Reply<v1::ListQueuesResponse> {
+        let queues = self.queues().await.map_err(|error| Status::unavailable(format!("Redis: {error}")))?;
+        Ok(Response::new(v1::ListQueuesResponse { queues }))
+    }
+
+    async fn list_backups(&self, _: Request<v1::ListBackupsRequest>) -> Reply<v1::ListBackupsResponse> {
+        let backups = self.backups().await.map_err(|error| Status::internal(format!("{error:#}")))?;
+        Ok(Response::new(v1::ListBackupsResponse { backups }))
     }
 }
 
 impl Orchestrator {
+    /// The task in short, which was there a moment ago.
+    async fn brief(&self, id: &TaskId) -> Result<TaskBrief, Status> {
+        let brief = self.store.brief(id).await.map_err(internal)?;
+        brief.ok_or_else(|| Status::not_found(format!("there is no task {id}")))
+    }
+
     async fn paused(&self) -> Reply<v1::PauseResponse> {
         let paused = self.store.facts("pause:").await.map_err(internal)?;
         Ok(Response::new(v1::PauseResponse {
@@ -206,6 +251,12 @@ impl Orchestrator {
         let row = self.store.task(id).await.map_err(internal)?;
         row.ok_or_else(|| Status::not_found(format!("there is no task {name}")))
     }
+}
+
+/// Who it is, as the history has it.
+fn person(actor: &str) -> String {
+    let name = actor.strip_prefix("person:").unwrap_or(actor);
+    format!("person:{}", if name.is_empty() { "unknown" } else { name })
 }
 
 fn fence(task: &str, attempt: &str, token: i64) -> Result<Fence, Status> {

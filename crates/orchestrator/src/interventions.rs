@@ -1,32 +1,164 @@
 //! People's words: from the command line, and from edits of the plan.
 
-use coditect_core::{Change, Clock, TaskId, Trigger};
+use std::fmt;
+use std::str::FromStr;
+
+use coditect_core::{Change, Clock, Lifecycle, TaskId, TaskState, Trigger, transition};
 use coditect_service::announce::announce;
-use coditect_store::{AttemptEnd, Moved, StoreError, Wish};
+use coditect_store::{AnswerRow, AttemptEnd, StoreError, Tx, Wish};
 use tracing::info;
 
 use crate::Orchestrator;
 
+/// What a person can do with a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Try it again, with all its attempts.
+    Retry,
+    /// Tell its agents something, and try it again.
+    Answer,
+    /// Take its result as it is.
+    Approve,
+    /// Give it to an agent.
+    Assign,
+    /// Leave it out.
+    Skip,
+    /// Stop it.
+    Cancel,
+}
+
+impl Action {
+    /// Every action, what helps first.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Retry, Self::Answer, Self::Approve, Self::Assign, Self::Skip, Self::Cancel];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Answer => "answer",
+            Self::Approve => "approve",
+            Self::Assign => "assign",
+            Self::Skip => "skip",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    /// The trigger that the action pulls in a state; none where it pulls none or does not apply.
+    const fn trigger(self, state: TaskState) -> Option<Trigger> {
+        match (self, state) {
+            (Self::Retry, _) => Some(Trigger::Retry),
+            (Self::Skip, _) => Some(Trigger::Skip),
+            (Self::Cancel, _) => Some(Trigger::Cancel),
+            (Self::Answer, TaskState::NeedsHuman | TaskState::Failed | TaskState::WaitingRetry)
+            | (Self::Assign, TaskState::NeedsHuman | TaskState::Failed) => Some(Trigger::Retry),
+            (Self::Approve, TaskState::AwaitingMerge) => Some(Trigger::Merge),
+            (Self::Approve, TaskState::NeedsHuman) => Some(Trigger::Complete),
+            (Self::Answer | Self::Approve | Self::Assign, _) => None,
+        }
+    }
+
+    /// Whether the action means something to a task in `state`.
+    pub(crate) fn applies(self, state: TaskState) -> bool {
+        match (self, self.trigger(state)) {
+            (_, Some(trigger)) => transition(state, trigger).is_ok(),
+            (Self::Assign, None) => {
+                !matches!(state, TaskState::Completed | TaskState::Cancelled | TaskState::Skipped | TaskState::Retired)
+            }
+            (_, None) => false,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Action {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|action| action.as_str() == text).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|action| action.as_str()).collect();
+            format!("`{text}` is no action: expected one of {}", known.join(", "))
+        })
+    }
+}
+
+/// An action with what goes with it.
+#[derive(Debug, Clone)]
+pub(crate) struct Word {
+    pub(crate) action: Action,
+    /// `person:<name>`.
+    pub(crate) actor: String,
+    pub(crate) reason: Option<String>,
+    /// What an answer says.
+    pub(crate) text: String,
+    /// Whom the task is given to; nobody: as the plan has it.
+    pub(crate) agent: Option<String>,
+}
+
 impl Orchestrator {
-    /// Applies a person's word. `None`: it means nothing in the task's state.
-    pub(crate) async fn intervene(
-        &self,
-        task: &TaskId,
-        trigger: Trigger,
-        actor: &str,
-        reason: Option<String>,
-    ) -> Result<Option<Moved>, StoreError> {
+    /// Does what a person wants of a task. False: it means nothing in the task's state.
+    pub(crate) async fn act(&self, task: &TaskId, word: &Word) -> Result<bool, StoreError> {
         let now_ms = self.clock.now_ms();
         let mut tx = self.store.begin().await?;
-        let Some(seen) = tx.lifecycle(task).await? else { return Ok(None) };
-        let change = Change::Intervene { trigger, reason };
-        let moved = tx.change(task, &seen, change, AttemptEnd::default(), actor, now_ms).await?;
-        tx.commit().await?;
-        if let Some(moved) = &moved {
-            info!(%task, %trigger, actor, from = %moved.from, to = %moved.now.state, "a person intervened");
-            announce(&self.queue, std::slice::from_ref(moved)).await;
+        let Some(seen) = tx.lifecycle(task).await? else { return Ok(false) };
+        if !word.action.applies(seen.state) {
+            return Ok(false);
         }
-        Ok(moved)
+        let Some(seen) = self.note(&mut tx, task, seen, word, now_ms).await? else { return Ok(false) };
+        let mut moved = None;
+        if let Some(trigger) = word.action.trigger(seen.state) {
+            let reason = match (&word.reason, word.action) {
+                (Some(reason), _) => Some(reason.clone()),
+                (None, Action::Answer) => Some(format!("answered: {}", word.text)),
+                (None, Action::Approve) => Some("approved".to_owned()),
+                (None, Action::Assign) => word.agent.as_ref().map(|agent| format!("given to {agent}")),
+                (None, Action::Retry | Action::Skip | Action::Cancel) => None,
+            };
+            let change = Change::Intervene { trigger, reason };
+            moved = tx.change(task, &seen, change, AttemptEnd::default(), &word.actor, now_ms).await?;
+            if moved.is_none() {
+                return Ok(false);
+            }
+        }
+        tx.commit().await?;
+        info!(%task, action = %word.action, actor = word.actor, from = %seen.state, "a person intervened");
+        announce(&self.queue, moved.as_slice()).await;
+        Ok(true)
+    }
+
+    /// Writes down what an action says beside moving the task. Answers the task as it is then; `None`: somebody else
+    /// was faster.
+    async fn note(
+        &self,
+        tx: &mut Tx,
+        task: &TaskId,
+        seen: Lifecycle,
+        word: &Word,
+        now_ms: i64,
+    ) -> Result<Option<Lifecycle>, StoreError> {
+        match word.action {
+            Action::Answer => {
+                let said = AnswerRow {
+                    actor: word.actor.clone(),
+                    question: seen.reason.clone().unwrap_or_default(),
+                    answer: word.text.clone(),
+                    at_ms: now_ms,
+                };
+                tx.keep_answer(task, &seen, &said).await?;
+            }
+            Action::Assign => {
+                if !tx.override_agent(task, &seen, word.agent.as_deref(), &word.actor, now_ms).await? {
+                    return Ok(None);
+                }
+                return tx.lifecycle(task).await;
+            }
+            Action::Retry | Action::Approve | Action::Skip | Action::Cancel => {}
+        }
+        Ok(Some(seen))
     }
 
     /// Applies what edits of the plan ask for.

@@ -3,17 +3,25 @@
 //! Every loop is level-triggered: what it does follows from what the database holds, so that it can be stopped and
 //! started at any moment.
 
+mod accounts;
 mod answers;
 mod api;
 mod attempts;
+mod backups;
+mod figures;
+mod http;
+mod insight;
 mod interventions;
 mod logs;
 mod metrics;
+mod questions;
 mod reconcile;
 mod results;
+mod specification;
 mod status;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::sync::Arc;
 
@@ -39,6 +47,9 @@ pub struct Orchestrator {
     wake: Arc<Notify>,
     /// Since when it is certain that leases could be renewed: the beginning of the term.
     started_at_ms: i64,
+    insight: Arc<tokio::sync::Mutex<insight::Insight>>,
+    /// Every transition, to whoever listens.
+    transitions: http::Transitions,
 }
 
 /// Runs the service until it drains.
@@ -47,6 +58,7 @@ pub struct Orchestrator {
 /// What keeps it from starting: the configuration, the database, an address in use.
 pub async fn run(service: Service) -> anyhow::Result<()> {
     let config = Arc::clone(&service.config);
+    let listener = http::listen(&service).await?;
     let Some(store) = database::open(&service, Durability::Full).await else { return Ok(()) };
     let clock = SystemClock;
     let orchestrator = Orchestrator {
@@ -55,15 +67,19 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         retry: RetryPolicy::try_from(&config.retry)?,
         wake: Arc::default(),
         started_at_ms: clock.now_ms(),
+        insight: Arc::default(),
+        transitions: http::Transitions::default(),
         clock,
         config,
     };
-    let leading =
-        leadership::lead(&service, &orchestrator.store, |term| orchestrator.clone().act(term), std::future::pending);
+    let act = |term| orchestrator.clone().lead(term);
+    let leading = leadership::lead(&service, &orchestrator.store, act, std::future::pending);
+    let drain = &service.shutdown.drain;
+    let serving = http::serve(listener, orchestrator.clone(), drain.clone());
     let routes = tonic::service::Routes::new(OrchestratorServer::new(orchestrator.clone()));
     let api = Api { routes, names: &[SERVICE_NAME], descriptors: coditect_proto::FILE_DESCRIPTORS };
-    tokio::try_join!(service.serve_grpc(api), async {
-        leading.await;
+    tokio::try_join!(service.serve_grpc(api), serving, async {
+        tokio::join!(leading, orchestrator.clone().tell_transitions(drain.clone()));
         Ok(())
     })?;
     Ok(())
@@ -71,7 +87,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
 
 impl Orchestrator {
     /// What the leader does: everything but to answer, which every instance can.
-    async fn act(mut self, term: Term) {
+    async fn lead(mut self, term: Term) {
         self.store = term.store;
         self.retry = RetryPolicy::try_from(&term.config.retry).unwrap_or(self.retry);
         self.config = term.config;
@@ -82,6 +98,7 @@ impl Orchestrator {
         tokio::join!(
             self.clone().consume_results(term.ended.clone()),
             self.clone().drain_logs(term.ended.clone()),
+            self.clone().keep_backups(term.ended.clone()),
             ticker::run("orchestrator", every, &self.wake, &term.ended, || self.reconcile()),
         );
     }

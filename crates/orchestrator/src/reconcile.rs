@@ -19,6 +19,7 @@ impl Orchestrator {
         self.grant_wishes().await?;
         self.take_up_retries().await?;
         self.end_lost_attempts().await?;
+        self.lift_pauses(self.clock.now_ms()).await?;
         self.trim().await;
         Ok(())
     }

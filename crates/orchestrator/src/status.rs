@@ -1,10 +1,8 @@
 //! How it all stands.
 
-use std::collections::HashMap;
-
 use coditect_core::{Clock, TaskState};
 use coditect_proto::v1;
-use coditect_store::StoreError;
+use coditect_store::{StoreError, TaskFilter};
 
 use crate::Orchestrator;
 use crate::answers;
@@ -15,78 +13,75 @@ const EXECUTOR_SEEN_MS: i64 = 15_000;
 /// A box that is still not ticked this long after its task was completed cannot be: it no longer holds up the end.
 const TICK_PATIENCE_MS: i64 = 30_000;
 
+/// More tasks than this that need a person are not listed; their number is in `by_state`.
+const ATTENTION: i64 = 500;
+
 /// The fact that pauses everything.
 pub(crate) const PAUSE_ALL: &str = "pause:all";
 
 impl Orchestrator {
     pub(crate) async fn status(&self) -> Result<v1::Status, StoreError> {
         let now_ms = self.clock.now_ms();
-        let tasks = self.store.tasks().await?;
-        let mut by_state: HashMap<String, i64> = HashMap::new();
-        for task in &tasks {
-            *by_state.entry(task.life.state.to_string()).or_default() += 1;
-        }
-        let titles: HashMap<_, _> = tasks.iter().map(|task| (&task.id, task.title.as_str())).collect();
-        let attempts = self.store.open_attempts().await?;
-        let running = attempts
-            .iter()
-            .map(|attempt| v1::Attempt {
-                title: titles.get(&attempt.task).copied().unwrap_or_default().to_owned(),
-                ..answers::attempt(attempt)
-            })
-            .collect();
-        let attention = tasks
-            .iter()
-            .filter(|task| matches!(task.life.state, TaskState::NeedsHuman | TaskState::Failed))
-            .map(answers::task)
-            .collect();
+        let counts = self.store.count_by_state().await?;
+        let of = |states: &[TaskState]| -> i64 {
+            counts.iter().filter(|(state, _)| states.contains(state)).map(|(_, count)| count).sum()
+        };
+        let total: i64 = counts.iter().map(|(_, count)| count).sum();
+        let over = of(&[TaskState::Completed, TaskState::Skipped, TaskState::Cancelled, TaskState::Retired]);
+        let stopped = TaskFilter { states: vec![TaskState::NeedsHuman, TaskState::Failed], ..TaskFilter::default() };
+        let attention = match of(&stopped.states) {
+            0 => Vec::new(),
+            _ => self.store.find_tasks(&stopped, ATTENTION, 0).await?.0,
+        };
         let executors = self.store.executors(now_ms - EXECUTOR_SEEN_MS).await?;
         let documents = self.store.documents().await?;
-        let wishes = self.store.open_wishes().await?;
-        let mut ticks = false;
-        for document in &documents {
-            ticks |= !self.store.ticks_due(&document.id).await?.is_empty();
-        }
-        let fresh = tasks
-            .iter()
-            .filter_map(|task| task.life.completed_at_ms)
-            .max()
-            .is_some_and(|at| now_ms - at < TICK_PATIENCE_MS);
-        let over = |state: TaskState| {
-            matches!(state, TaskState::Completed | TaskState::Skipped | TaskState::Cancelled | TaskState::Retired)
-        };
-        let settled = tasks.iter().all(|task| over(task.life.state));
-        let moves = self.can_move().await? || !wishes.is_empty() || (ticks && fresh);
+        let settled = over == total;
+        let moves = self.moves(&counts, now_ms).await?;
+        let plans = documents.iter().map(|document| (document.id.clone(), document.revision)).collect();
+        let slots: i64 = executors.iter().map(|executor| executor.slots).sum();
+        let most = i64::from(self.config.dispatch.max_concurrent);
+        let (figures, cycles) = self.insight(plans, if slots > 0 { slots.min(most) } else { most }).await?;
+        let mut problems: Vec<_> =
+            documents.iter().flat_map(|document| answers::problems(&document.diagnostics)).collect();
+        problems.extend(cycles);
         Ok(v1::Status {
             project: self.config.project.name.clone(),
-            by_state,
-            total: i64::try_from(tasks.len()).unwrap_or(i64::MAX),
-            running,
-            attention,
+            by_state: counts.iter().map(|(state, count)| (state.to_string(), *count)).collect(),
+            total,
+            running: self.runs().await?,
+            attention: attention.iter().map(answers::task).collect(),
             paused: self.store.facts(PAUSE_ALL).await?.iter().any(|(key, _)| key == PAUSE_ALL),
-            slots: executors.iter().map(|executor| executor.slots).sum(),
+            slots,
             executors: i64::try_from(executors.len()).unwrap_or(i64::MAX),
-            done: !tasks.is_empty() && settled && !moves,
-            stuck: !tasks.is_empty() && !settled && !moves,
-            problems: documents.iter().flat_map(|document| answers::problems(&document.diagnostics)).collect(),
+            done: total > 0 && settled && !moves,
+            stuck: total > 0 && !settled && !moves,
+            problems,
+            figures,
+            epics: self.store.epics().await?.into_iter().map(answers::epic).collect(),
+            now_ms,
+            leader: self.store.leader_of("orchestrator", now_ms).await?.unwrap_or_default(),
         })
     }
 
-    /// Whether anything still goes on, or will, by itself.
-    async fn can_move(&self) -> Result<bool, StoreError> {
-        let (tasks, edges) = self.store.graph().await?;
-        let states: HashMap<_, _> = tasks.iter().map(|task| (&task.id, task.life.state)).collect();
-        let mut held: std::collections::HashSet<_> =
-            tasks.iter().filter(|task| !task.dangling.is_empty()).map(|task| &task.id).collect();
-        for edge in edges.iter().filter(|edge| edge.kind == "blocks") {
-            if !states.get(&edge.depends_on).is_some_and(|state| state.meets_dependency()) {
-                held.insert(&edge.task);
-            }
+    /// The attempts that are open, with what they printed last.
+    pub(crate) async fn runs(&self) -> Result<Vec<v1::Attempt>, StoreError> {
+        let open = self.store.open_attempts().await?;
+        if open.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(tasks.iter().any(|task| match task.life.state {
-            TaskState::Pending => !held.contains(&task.id),
-            TaskState::Ready | TaskState::WaitingRetry => true,
-            state => state.is_active(),
-        }))
+        let notes = self.store.attempt_notes(None).await?;
+        Ok(open.iter().map(|attempt| answers::attempt_with(attempt, notes.get(&attempt.id))).collect())
+    }
+
+    /// Whether anything still goes on, or will, by itself.
+    async fn moves(&self, counts: &[(TaskState, i64)], now_ms: i64) -> Result<bool, StoreError> {
+        let starts = !self.all_accounts_are_stopped().await?;
+        let waits = |state: TaskState| matches!(state, TaskState::Ready | TaskState::WaitingRetry);
+        let going = |state: TaskState| state.is_active() || (starts && waits(state));
+        let pending = counts.iter().any(|(state, count)| *state == TaskState::Pending && *count > 0);
+        Ok(counts.iter().any(|(state, count)| going(*state) && *count > 0)
+            || (starts && pending && self.store.any_unblocked().await?)
+            || self.store.any_open_wish().await?
+            || self.store.any_tick_due(now_ms - TICK_PATIENCE_MS).await?)
     }
 }

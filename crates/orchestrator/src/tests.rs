@@ -1,8 +1,10 @@
 //! What becomes of attempts, on a real database; Redis is away throughout, which must change nothing.
 
+mod accounts;
+
 use std::sync::Arc;
 
-use coditect_core::{AttemptId, FailureClass, RetryPolicy, TaskId, TaskState, Trigger};
+use coditect_core::{AttemptId, FailureClass, RetryPolicy, TaskId, TaskState};
 use coditect_queue::Queue;
 use coditect_queue::message::{ResultEntry, ResultKind};
 use coditect_service::{Config, SystemClock};
@@ -11,18 +13,19 @@ use coditect_store::{AttemptEnd, OpenAttempt, PlannedDocument, PlannedTask, Task
 
 use crate::Orchestrator;
 use crate::attempts::Fence;
+use crate::interventions::{Action, Word};
 
 const EXECUTOR: &str = "executor-1";
 
-struct World {
-    orchestrator: Orchestrator,
+pub(crate) struct World {
+    pub(crate) orchestrator: Orchestrator,
     task: TaskId,
     _database: Database,
 }
 
 impl World {
     /// One planned task.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let database = Database::sqlite().await;
         let orchestrator = Orchestrator {
             store: database.again().await,
@@ -32,6 +35,8 @@ impl World {
             clock: SystemClock,
             wake: Arc::default(),
             started_at_ms: 0,
+            insight: Arc::default(),
+            transitions: crate::http::Transitions::default(),
         };
         let world = Self { orchestrator, task: TaskId::new("plan", "1.1"), _database: database };
         world.plan("first", "pending").await;
@@ -75,7 +80,7 @@ impl World {
     }
 
     /// Makes the task ready, opens an attempt and claims it.
-    async fn claimed(&self, random: u8) -> Fence {
+    pub(crate) async fn claimed(&self, random: u8) -> Fence {
         let attempt = AttemptId::from_parts(i64::from(random), &[random; 10]);
         let mut tx = self.orchestrator.store.begin().await.unwrap();
         tx.settle_readiness(&self.task, 1).await.unwrap();
@@ -89,9 +94,24 @@ impl World {
         fence
     }
 
-    async fn retried(&self) {
-        self.orchestrator.intervene(&self.task, Trigger::Retry, "person:test", None).await.unwrap();
+    /// Lands what was claimed.
+    pub(crate) async fn land(&self, fence: &Fence) {
+        self.orchestrator.apply(&finished(fence, None)).await.unwrap();
     }
+
+    /// Works the task until it needs a person.
+    pub(crate) async fn stopped(&self, random: u8) {
+        let fence = self.claimed(random).await;
+        self.orchestrator.apply(&finished(&fence, Some(FailureClass::Config))).await.unwrap();
+    }
+
+    async fn retried(&self) {
+        assert!(self.orchestrator.act(&self.task, &word(Action::Retry)).await.unwrap());
+    }
+}
+
+fn word(action: Action) -> Word {
+    Word { action, actor: "person:test".to_owned(), reason: None, text: String::new(), agent: None }
 }
 
 fn finished(fence: &Fence, failure: Option<FailureClass>) -> ResultEntry {

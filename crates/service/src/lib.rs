@@ -20,6 +20,7 @@ pub mod boot;
 pub mod clock;
 pub mod config;
 pub mod database;
+pub mod graph;
 pub mod grpc;
 pub mod ids;
 pub mod leadership;

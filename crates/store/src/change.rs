@@ -122,7 +122,7 @@ impl Tx {
         Ok(Some(Moved { task: task.clone(), from: seen.state, now: next, actor: actor.to_owned(), at_ms: now_ms }))
     }
 
-    async fn record(
+    pub(crate) async fn record(
         &mut self,
         task: &TaskId,
         from: TaskState,

@@ -10,8 +10,8 @@
 
 mod accounts;
 mod agents;
-mod answers;
 mod attempts;
+pub mod backup;
 mod breakers;
 mod change;
 mod database;
@@ -21,7 +21,10 @@ mod executors;
 mod graph;
 mod leases;
 mod logs;
+mod measures;
 mod metrics;
+mod overview;
+mod people;
 mod settings;
 mod tasks;
 #[cfg(feature = "testing")]
@@ -30,7 +33,6 @@ mod wishes;
 
 pub use accounts::AccountPause;
 pub use agents::AgentRow;
-pub use answers::AnswerRow;
 pub use attempts::{AttemptEnd, AttemptRow, EarlierFailure, OpenAttempt};
 pub use breakers::BreakerRow;
 pub use change::{EventRow, Moved};
@@ -41,6 +43,9 @@ pub use executors::ExecutorRow;
 pub use graph::{GraphEdge, GraphTask};
 pub use leases::{Lease, LeaseRow};
 pub use logs::LogRow;
+pub use measures::{BreakerBrief, Bucket, Measures, PausedAccount, Tally};
 pub use metrics::{DURATION_BOUNDS_MS, Durations, Used};
+pub use overview::{AttemptNotes, EpicRow, TaskBrief, TaskFilter, Transition};
+pub use people::AnswerRow;
 pub use tasks::{DependencyRow, TaskRow};
-pub use wishes::{Wish, WishRow};
+pub use wishes::{RefusedWish, Wish, WishRow};

@@ -29,6 +29,23 @@ impl Tx {
             .map_err(StoreError::during("read its state"))
     }
 
+    /// Forgets a fact; writes nothing where there is none.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn forget_fact(&mut self, key: &str, now_ms: i64) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE orchestrator_state SET value = '', epoch = epoch + 1, updated_at_ms = $1 \
+             WHERE key = $2 AND value <> ''",
+        )
+        .bind(now_ms)
+        .bind(key)
+        .execute(&mut *self.inner)
+        .await
+        .map_err(StoreError::during("keep its state"))?;
+        Ok(())
+    }
+
     /// Waits until no other transaction that takes the same turn is under way, and keeps others waiting until this one
     /// ends. What is read after it is what the other one left.
     ///

@@ -50,6 +50,25 @@ pub struct WishRow {
     pub revision: i64,
 }
 
+/// A wish that was not granted, while file and database disagree about the task still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedWish {
+    /// The task.
+    pub task: TaskId,
+    /// What was asked.
+    pub wish: String,
+    /// The revision that asked for it.
+    pub revision: i64,
+    /// When it was asked.
+    pub at_ms: i64,
+    /// Why it was refused.
+    pub result: String,
+    /// What the file says.
+    pub marker: String,
+    /// What the database says.
+    pub state: String,
+}
+
 impl Tx {
     pub(crate) async fn wish(
         &mut self,
@@ -90,6 +109,38 @@ impl Tx {
 }
 
 impl Store {
+    /// The last wish of each task, where it was refused and the file's marker is still not what the task's state would
+    /// have it be; newest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn refused_wishes(&self) -> Result<Vec<RefusedWish>, StoreError> {
+        sqlx::query(
+            "SELECT w.task_id, w.wish, w.revision, w.at_ms, w.result, t.marker, t.state FROM plan_wishes w \
+             JOIN tasks t ON t.id = w.task_id WHERE w.applied_at_ms IS NOT NULL AND w.result <> 'applied' \
+             AND w.revision = (SELECT MAX(v.revision) FROM plan_wishes v WHERE v.task_id = w.task_id) \
+             AND (w.wish <> 'complete' OR t.state <> 'completed') AND (w.wish <> 'reopen' OR t.state = 'completed') \
+             AND (w.wish <> 'cancel' OR t.state <> 'cancelled') AND (w.wish <> 'retire' OR t.state <> 'retired') \
+             AND (w.wish <> 'restore' OR t.state = 'retired') ORDER BY w.at_ms DESC, w.id",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read wishes"))?
+        .iter()
+        .map(|row| {
+            Ok(RefusedWish {
+                task: task_id("plan_wishes", get(row, "task_id")?)?,
+                wish: get(row, "wish")?,
+                revision: get(row, "revision")?,
+                at_ms: get(row, "at_ms")?,
+                result: get(row, "result")?,
+                marker: get(row, "marker")?,
+                state: get(row, "state")?,
+            })
+        })
+        .collect()
+    }
+
     /// The wishes that wait, oldest revision first.
     ///
     /// # Errors

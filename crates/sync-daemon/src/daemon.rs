@@ -24,8 +24,23 @@ const LEAST_QUIET: Duration = Duration::from_millis(10);
 /// How often files are compared although nobody said that they changed.
 const COMPARE: Duration = Duration::from_secs(10);
 
-/// A request to sync now, and where the answer goes.
-pub type Ask = oneshot::Sender<Result<Vec<Status>, String>>;
+/// What is asked of the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Compare every file with the database now.
+    Sync,
+    /// Say how they stood when they were last compared.
+    Look,
+}
+
+/// A request, and where the answer goes.
+#[derive(Debug)]
+pub struct Ask {
+    /// What is asked.
+    pub what: What,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Result<Vec<Status>, String>>,
+}
 
 /// The state of the loop.
 #[derive(Debug)]
@@ -94,7 +109,7 @@ impl Daemon {
                     }
                 }
                 () = at(self.gathered) => self.tick_all().await,
-                Some(answer) = asked.recv() => self.answer(answer).await,
+                Some(ask) = asked.recv() => self.answer(ask).await,
                 _ = reconcile.tick() => {
                     self.tick_all().await;
                     self.check().await;
@@ -182,8 +197,10 @@ impl Daemon {
         }
     }
 
-    async fn answer(&mut self, answer: Ask) {
-        self.sync_all().await;
+    async fn answer(&mut self, Ask { what, answer }: Ask) {
+        if what == What::Sync {
+            self.sync_all().await;
+        }
         let status = self.plans.status().await.map_err(|error| format!("{error:#}"));
         // Whoever asked may have gone.
         let _ = answer.send(status);

@@ -55,7 +55,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let asked = Mutex::new(asked);
     let act = |term| act(&service, &queue, &documents, &asked, term);
     let leading = leadership::lead(&service, &store, act, || standby::refuse(&service, &queue, &asked));
-    tokio::try_join!(service.serve_grpc(api::api(asks)), async {
+    tokio::try_join!(service.serve_grpc(api::api(asks, store.clone())), async {
         leading.await;
         Ok(())
     })?;

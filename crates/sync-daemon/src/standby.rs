@@ -17,9 +17,9 @@ pub(crate) async fn refuse(service: &Service, queue: &Queue, asked: &Mutex<mpsc:
             Err(_) => service.readiness.fail("redis", "does not answer"),
         }
         tokio::select! {
-            Some(answer) = asked.recv() => {
+            Some(ask) = asked.recv() => {
                 // Whoever asked may have gone.
-                let _ = answer.send(Err("this sync-daemon stands by; another instance leads: ask that one".to_owned()));
+                let _ = ask.answer.send(Err("this sync-daemon stands by; another instance leads: ask that one".to_owned()));
             }
             () = tokio::time::sleep(service.config.reconcile.interval()) => {}
         }

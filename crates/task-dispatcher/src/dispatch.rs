@@ -52,6 +52,9 @@ impl Dispatcher {
     /// The database failed. What was committed before stays, and is offered again when nobody claims it.
     pub async fn pass(&mut self, lost: bool) -> anyhow::Result<usize> {
         let now_ms = self.clock.now_ms();
+        if self.agents.read().await.is_due() {
+            self.agents.write().await.refresh(&self.store, now_ms).await?;
+        }
         // What is assigned below is offered below; the others are looked after at the end.
         let open = self.store.open_attempts().await?;
         let ready = !self.store.tasks_in(TaskState::Ready, 1).await?.is_empty();

@@ -12,6 +12,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tracing::debug;
 
+/// When a pass is asked for, and what waits until then.
+type Timer = (i64, JoinHandle<()>);
+
 /// Wakes the loop. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Wake {
@@ -19,7 +22,7 @@ pub struct Wake {
     pub notify: Arc<Notify>,
     lost: Arc<AtomicBool>,
     /// The pass that is asked for at a time.
-    timer: Arc<Mutex<Option<(i64, JoinHandle<()>)>>>,
+    timer: Arc<Mutex<Option<Timer>>>,
 }
 
 impl Wake {

@@ -155,7 +155,7 @@ impl Progress {
             }
             Self::Limit { exhausted, what, reset_at_ms } => {
                 let state = if *exhausted { "used up" } else { "nearly used up" };
-                let reset = reset_at_ms.map_or_else(String::new, |at| format!("; there again at {at} (ms since 1970)"));
+                let reset = reset_at_ms.map_or_else(String::new, |at| format!("; there again at {}", utc(at)));
                 vec![(LineKind::RateLimit, format!("the account's quota ({what}) is {state}{reset}"))]
             }
             Self::Note(text) => vec![(LineKind::Harness, excerpt(text))],
@@ -188,8 +188,32 @@ fn with_model(model: &str) -> String {
     if model.is_empty() { String::new() } else { format!(" with {model}") }
 }
 
+/// So many characters of the beginning of a text.
+pub(super) fn beginning(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// A time as people read it: `2026-11-25 02:13 UTC`.
+fn utc(ms: i64) -> String {
+    let minutes = ms.div_euclid(60_000);
+    let (days, minute) = (minutes.div_euclid(24 * 60), minutes.rem_euclid(24 * 60));
+    // The calendar repeats every 400 years; a year is taken to begin in March, so that a leap day is its last.
+    let days = days.saturating_add(719_468);
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march + 2) / 5 + 1;
+    let month = if march < 10 { march + 3 } else { march - 9 };
+    let year = year + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minute / 60, minute % 60)
+}
+
 /// The beginning of a text, on one line.
-fn excerpt(text: &str) -> String {
+pub(super) fn excerpt(text: &str) -> String {
     let mut line = String::new();
     for (count, c) in text.trim().chars().enumerate() {
         if count == EXCERPT {
@@ -213,6 +237,13 @@ mod tests {
         let tool = Progress::Tool { name: "Bash".to_owned(), input: "ü\n".repeat(1_000) };
         let (_, text) = tool.lines().remove(0);
         assert!(text.starts_with("Bash: ü ü") && text.chars().count() < 320, "{text}");
+    }
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        assert_eq!(utc(0), "1970-01-01 00:00 UTC");
+        assert_eq!(utc(951_782_400_000), "2000-02-29 00:00 UTC");
+        assert_eq!(utc(1_795_400_000_000), "2026-11-23 02:13 UTC");
     }
 
     #[test]

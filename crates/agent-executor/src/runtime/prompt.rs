@@ -15,6 +15,8 @@ use std::fmt::Write as _;
 
 use coditect_proto::v1::Specification;
 
+use super::progress::beginning;
+
 /// How much of an earlier failure is repeated.
 const FAILURE: usize = 4_000;
 
@@ -39,7 +41,7 @@ pub fn prompt(specification: &Specification) -> String {
     if !failures.is_empty() {
         text.push_str("\nEarlier attempts at this task failed. Do not repeat what went wrong:\n");
         for failure in failures {
-            let _ = writeln!(text, "- {}", indented(cut(failure.trim(), FAILURE)));
+            let _ = writeln!(text, "- {}", indented(&beginning(failure.trim(), FAILURE)));
         }
     }
     if !answers.is_empty() {
@@ -92,13 +94,6 @@ fn one_line(text: &str) -> String {
 
 fn indented(text: &str) -> String {
     text.lines().collect::<Vec<_>>().join("\n  ")
-}
-
-fn cut(text: &str, limit: usize) -> &str {
-    match text.char_indices().nth(limit) {
-        Some((at, _)) => text.get(..at).unwrap_or(text),
-        None => text,
-    }
 }
 
 #[cfg(test)]

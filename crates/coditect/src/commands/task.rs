@@ -1,7 +1,5 @@
 //! `coditect task`: looks at tasks, and says what is to become of them.
 
-use std::collections::HashSet;
-
 use clap::Subcommand;
 use coditect_core::TaskState;
 use coditect_proto::v1;
@@ -13,6 +11,9 @@ use super::status::reason;
 use crate::client::{Target, refused};
 use crate::failure::{Failure, OK};
 use crate::{output, views};
+
+/// Of a question, more lines than this are for `coditect logs`.
+const QUESTION_LINES: usize = 20;
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -44,6 +45,25 @@ pub(crate) enum Command {
     /// Leave a task out; what depends on it goes on
     #[command(after_help = "Example: coditect task skip 1.2")]
     Skip(Wish),
+    /// Answer what a task waits for a person with, and try it again
+    #[command(after_help = "Example: coditect task answer 1.2 'use the v2 endpoint; the old one is gone'")]
+    Answer {
+        #[command(flatten)]
+        wish: Wish,
+        /// What the next attempt is told
+        text: String,
+    },
+    /// Take a task's result as it is: merge it, or call it completed
+    #[command(after_help = "Example: coditect task approve 1.2 --reason 'merged by hand'")]
+    Approve(Wish),
+    /// Give a task to an agent; with none, back to the plan's
+    #[command(after_help = "Example: coditect task assign 1.2 rust-expert")]
+    Assign {
+        #[command(flatten)]
+        wish: Wish,
+        /// The agent
+        agent: Option<String>,
+    },
 }
 
 /// One task to look at.
@@ -74,14 +94,20 @@ pub(crate) async fn run(command: Command) -> Result<u8, Failure> {
         Command::List { states, target, json } => list(&states, &target, json).await,
         Command::Show(one) => show(one).await,
         Command::Why(one) => why(one).await,
-        Command::Retry(wish) => intervene(wish, "retry").await,
-        Command::Cancel(wish) => intervene(wish, "cancel").await,
-        Command::Skip(wish) => intervene(wish, "skip").await,
+        Command::Retry(wish) => intervene(wish, "retry", "", "").await,
+        Command::Cancel(wish) => intervene(wish, "cancel", "", "").await,
+        Command::Skip(wish) => intervene(wish, "skip", "", "").await,
+        Command::Approve(wish) => intervene(wish, "approve", "", "").await,
+        Command::Answer { wish, text } => intervene(wish, "answer", &text, "").await,
+        Command::Assign { wish, agent } => intervene(wish, "assign", "", agent.as_deref().unwrap_or_default()).await,
     }
 }
 
 async fn list(states: &[TaskState], target: &Target, json: bool) -> Result<u8, Failure> {
-    let request = v1::ListTasksRequest { states: states.iter().map(ToString::to_string).collect() };
+    let request = v1::ListTasksRequest {
+        states: states.iter().map(ToString::to_string).collect(),
+        ..v1::ListTasksRequest::default()
+    };
     let tasks = target.orchestrator()?.list_tasks(request).await.map_err(refused)?.into_inner().tasks;
     if json {
         output::json(&json!({ "tasks": tasks.iter().map(views::task).collect::<Vec<_>>() }))?;
@@ -127,6 +153,15 @@ async fn show(one: One) -> Result<u8, Failure> {
     if task.failure.is_some() || task.reason.is_some() {
         output::line(format_args!("  why         {}", reason(&task)))?;
     }
+    if matches!(task.state.as_str(), "needs_human" | "failed") {
+        for said in task.reason.as_deref().unwrap_or_default().lines().skip(1).take(QUESTION_LINES) {
+            output::line(format_args!("              {said}"))?;
+        }
+    }
+    for answer in &detail.answers {
+        let (who, said) = (answer.actor.trim_start_matches("person:"), output::short(&answer.answer, 100));
+        output::line(format_args!("  {who:<11} answered: {said}"))?;
+    }
     for d in &detail.dependencies {
         let met = if d.met { "met" } else { "not met" };
         output::line(format_args!("  {:<11} {} {} ({met}: {})", d.kind, d.task, d.title, words(&d.state)))?;
@@ -150,15 +185,17 @@ async fn show(one: One) -> Result<u8, Failure> {
         let (number, state) = (attempt.number, &attempt.state);
         output::line(format_args!("  attempt {number:<3} {state} after {took}  {}", rest.join("  ")))?;
     }
+    if !detail.actions.is_empty() {
+        output::line(format_args!("  you can     coditect task {} {}", detail.actions.join("|"), task.id))?;
+    }
     Ok(OK)
 }
 
 async fn why(one: One) -> Result<u8, Failure> {
     let detail = detail(&one).await?;
     let task = detail.task.unwrap_or_default();
-    let request = v1::WhyRequest { task: task.id.clone() };
-    let why = one.target.resolver()?.why(request).await.map_err(refused)?.into_inner();
-    let stopped = stopped(&one.target).await?;
+    let request = v1::GetTaskRequest { task: task.id.clone() };
+    let why = one.target.orchestrator()?.explain_task(request).await.map_err(refused)?.into_inner();
     if one.json {
         let mut json = views::why(&why);
         json["state"] = json!(task.state);
@@ -171,7 +208,7 @@ async fn why(one: One) -> Result<u8, Failure> {
     if task.reason.is_some() || task.failure.is_some() {
         output::line(format_args!("  because {}", reason(&task)))?;
     }
-    for sentence in sentences(&why, &stopped) {
+    for sentence in sentences(&why) {
         output::line(format_args!("  {sentence}"))?;
     }
     if matches!(task.state.as_str(), "needs_human" | "failed" | "cancelled" | "skipped") {
@@ -180,17 +217,8 @@ async fn why(one: One) -> Result<u8, Failure> {
     Ok(OK)
 }
 
-/// The tasks that only a person can move on.
-async fn stopped(target: &Target) -> Result<HashSet<String>, Failure> {
-    let states = [TaskState::NeedsHuman, TaskState::Failed].map(|state| state.to_string()).to_vec();
-    let request = v1::ListTasksRequest { states };
-    let tasks = target.orchestrator()?.list_tasks(request).await.map_err(refused)?.into_inner().tasks;
-    Ok(tasks.into_iter().map(|task| task.id).collect())
-}
-
-/// What the resolver says, in words. To it a task that is `stopped`, because only a person can move it on, is one that
-/// nothing is in the way of.
-pub(crate) fn sentences(why: &v1::WhyResponse, stopped: &HashSet<String>) -> Vec<String> {
+/// Why a task is not worked on, in words.
+pub(crate) fn sentences(why: &v1::WhyResponse) -> Vec<String> {
     let mut said = Vec::new();
     if !why.cycle.is_empty() {
         said.push(format!("it is in a cycle, which only the plan can break: {}", why.cycle.join(" → ")));
@@ -208,9 +236,11 @@ pub(crate) fn sentences(why: &v1::WhyResponse, stopped: &HashSet<String>) -> Vec
     }
     for root in &why.roots {
         let cause = match root.cause.as_str() {
-            "ready" if stopped.contains(&root.task) => "needs a person: coditect task retry or skip",
             "ready" => "is ready and has to be done first",
-            "blocking" => "needs a person: coditect task retry or skip",
+            "running" => "is being worked on",
+            "retrying" => "failed, and is tried again soon",
+            "merge" => "waits to be merged",
+            "person" | "blocking" => "needs a person: coditect task retry or skip",
             "dangling" => "refers to a task that is not there; mend the plan",
             "cycle" => "is in a cycle; mend the plan",
             cause => cause,
@@ -223,9 +253,16 @@ pub(crate) fn sentences(why: &v1::WhyResponse, stopped: &HashSet<String>) -> Vec
     said
 }
 
-async fn intervene(wish: Wish, action: &str) -> Result<u8, Failure> {
+async fn intervene(wish: Wish, action: &str, text: &str, agent: &str) -> Result<u8, Failure> {
     let Wish { one, reason } = wish;
-    let request = v1::InterveneRequest { task: one.task.clone(), action: action.to_owned(), actor: actor(), reason };
+    let request = v1::InterveneRequest {
+        task: one.task.clone(),
+        action: action.to_owned(),
+        actor: actor(),
+        reason,
+        text: text.to_owned(),
+        agent: agent.to_owned(),
+    };
     let task = one.target.orchestrator()?.intervene(request).await.map_err(refused)?.into_inner();
     if one.json {
         output::json(&views::task(&task))?;

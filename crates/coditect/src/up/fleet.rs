@@ -15,7 +15,7 @@ use super::child::{self, Event, Order, Spec};
 use super::home::Home;
 use super::ports::Ports;
 use super::screen::Screen;
-use super::settings::{DATABASE, Settings};
+use super::settings::{DATABASE, Settings, TOKEN};
 use super::{checks, redis};
 use crate::failure::{Failure, at};
 use crate::output;
@@ -71,6 +71,14 @@ impl Fleet {
             environment.extend(DATABASE.map(|name| (name.to_owned(), None)));
             environment.push((variable("database.url"), None));
             environment.extend(credentials.iter().cloned());
+            // And nobody but they those of the accounts.
+            if service != ServiceName::AgentExecutor {
+                let accounts = settings.config.accounts.values();
+                environment.extend(accounts.map(|account| (account.credential.clone(), None)));
+            }
+            if service != ServiceName::Orchestrator {
+                environment.extend(TOKEN.map(|name| (name.to_owned(), None)));
+            }
             specs.push(Spec {
                 name: service.as_str(),
                 program: binaries.join(service.as_str()),
@@ -184,9 +192,7 @@ fn common(settings: &Settings, ports: &Ports) -> Vec<(String, Option<String>)> {
     set("executor.data_dir", root.join(&settings.config.executor.data_dir).display().to_string());
     for service in ServiceName::ALL {
         set(&format!("listen.grpc.{}", service.key()), ports.grpc(service).to_string());
-        // Until there is a dashboard, what a browser finds at its address is how the orchestrator is.
-        let admin = if service == ServiceName::Orchestrator { ports.http } else { ports.admin(service) };
-        set(&format!("listen.admin.{}", service.key()), admin.to_string());
+        set(&format!("listen.admin.{}", service.key()), ports.admin(service).to_string());
     }
     if settings.config.shutdown == ShutdownConfig::default() {
         set("shutdown.drain_limit_ms", settings.drain_limit().as_millis().to_string());

@@ -52,7 +52,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     pub(crate) agents: Vec<PathBuf>,
     /// What does the work
-    #[arg(long, value_name = "NAME", value_parser = ["script", "command"])]
+    #[arg(long, value_name = "NAME", value_parser = ["script", "command", "claude-code"])]
     pub(crate) runtime: Option<String>,
     /// For the script runtime: the shell script of tasks that carry no fenced `sh` block
     #[arg(long, value_name = "TEMPLATE")]
@@ -63,7 +63,7 @@ pub(crate) struct Args {
     /// End when everything is completed (exit 0), or when nothing can move without a person (exit 1)
     #[arg(long)]
     pub(crate) until_done: bool,
-    /// Where the orchestrator answers HTTP (/healthz, /readyz): an address and a port, or a port
+    /// Where the dashboard and the REST API are: an address and a port, or a port
     #[arg(long, value_name = "ADDR")]
     pub(crate) http: Option<String>,
     /// The configuration file [default: the repository's config/orchestrator-config.json, if it exists]
@@ -107,6 +107,7 @@ pub(crate) async fn start(args: Args, manner: Manner) -> Result<u8, Failure> {
         settings.plans.join(", "),
         settings.repository.root.display()
     ));
+    screen.say(format_args!("the dashboard is at http://{}", ports.http));
     let (looks, mut seen) = mpsc::channel(1);
     let watching = tokio::spawn(watch::run(watch::Endpoints::of(&ports), looks, settings.tell, screen.clone()));
     let mut judge = Judge::default();
@@ -132,9 +133,7 @@ pub(crate) async fn start(args: Args, manner: Manner) -> Result<u8, Failure> {
     watching.abort();
     let summary = match &outcome {
         Outcome::Failed(_) => None,
-        _ if settings.until_done => {
-            summary::gather(&ports, &settings.plans, matches!(outcome, Outcome::Stuck)).await.ok()
-        }
+        _ if settings.until_done => summary::gather(&ports, matches!(outcome, Outcome::Stuck)).await.ok(),
         _ => None,
     };
     let clean = stop::all(&mut fleet, &mut happens, &mut stop, &screen, &settings, &ports).await;

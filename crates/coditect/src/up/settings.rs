@@ -20,6 +20,9 @@ const REDIS: [&str; 2] = ["REDIS_URL", "REDIS_URL_FILE"];
 /// Variables that say where the database is.
 pub(super) const DATABASE: [&str; 2] = ["DATABASE_URL", "DATABASE_URL_FILE"];
 
+/// Variables that hold the token of the API, which the orchestrator alone is to know.
+pub(super) const TOKEN: [&str; 2] = ["CODITECT_HTTP_TOKEN", "CODITECT_HTTP_TOKEN_FILE"];
+
 /// What an attempt may need beyond its own limit: verifying, landing, telling.
 const AFTER_WORK: Duration = Duration::from_secs(60);
 
@@ -38,7 +41,7 @@ pub(crate) struct Settings {
     pub(super) plans: Vec<String>,
     /// The database, with an absolute path if it is a file.
     pub(super) database: SecretUrl,
-    /// Where the orchestrator answers HTTP.
+    /// Where the dashboard and the API are.
     pub(super) http: SocketAddr,
     /// Whether the run ends by itself.
     pub(super) until_done: bool,
@@ -79,6 +82,9 @@ impl Settings {
         let mut loaded = Config::load_from(config_file.as_deref(), &environment)?;
         if let Some(url) = database {
             loaded.database.url = SecretUrl::new(url);
+        }
+        if let Some(refusal) = loaded.http.refusal(loaded.listen.http) {
+            return Err(Failure::usage(refusal));
         }
         // The configuration may work on another repository than the one it is in.
         let other = Path::new(&loaded.repository.path);

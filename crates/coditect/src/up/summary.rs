@@ -1,9 +1,8 @@
 //! What came of a run: asked for while the system still answers, shown when it is gone.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use coditect_core::{TaskState, document_slug};
+use coditect_core::TaskState;
 use coditect_proto::v1;
 use coditect_service::ServiceName;
 
@@ -49,9 +48,9 @@ struct Row {
 }
 
 /// Asks the system for it.
-pub(super) async fn gather(ports: &Ports, plans: &[String], stuck: bool) -> Result<Summary, Failure> {
+pub(super) async fn gather(ports: &Ports, stuck: bool) -> Result<Summary, Failure> {
     let mut orchestrator = client::orchestrator(&ports.endpoint(ServiceName::Orchestrator))?;
-    let request = v1::ListTasksRequest { states: Vec::new() };
+    let request = v1::ListTasksRequest::default();
     let tasks = orchestrator.list_tasks(request).await.map_err(refused)?.into_inner().tasks;
     let counted = tokio::time::timeout(COUNT_WITHIN, async {
         let mut attempts = 0;
@@ -62,12 +61,12 @@ pub(super) async fn gather(ports: &Ports, plans: &[String], stuck: bool) -> Resu
         Ok::<_, Failure>(attempts)
     });
     let attempts = counted.await.ok().and_then(Result::ok);
-    let stuck = if stuck { rows(ports, plans, &tasks).await? } else { Vec::new() };
+    let stuck = if stuck { rows(ports, &tasks).await? } else { Vec::new() };
     Ok(Summary { tasks, attempts, stuck })
 }
 
 /// Who needs a person: those that failed, and those whose plan has to be mended.
-async fn rows(ports: &Ports, plans: &[String], tasks: &[v1::Task]) -> Result<Vec<Row>, Failure> {
+async fn rows(ports: &Ports, tasks: &[v1::Task]) -> Result<Vec<Row>, Failure> {
     let mut resolver = client::resolver(&ports.endpoint(ServiceName::DependencyResolver))?;
     let in_state = |wanted: &'static [&str]| tasks.iter().filter(|task| wanted.contains(&task.state.as_str()));
     let called = |task: &v1::Task| format!("{} {}", task.key, output::short(&task.title, 40));
@@ -81,9 +80,8 @@ async fn rows(ports: &Ports, plans: &[String], tasks: &[v1::Task]) -> Result<Vec
         let Ok(why) = resolver.why(v1::WhyRequest { task: task.id.clone() }).await else { continue };
         let why = why.into_inner();
         if !why.cycle.is_empty() || !why.dangling.is_empty() {
-            let why = task::sentences(&why, &HashSet::new()).into_iter().next().unwrap_or_default();
-            let file = plans.iter().find(|plan| document_slug(plan) == task.document);
-            let cure = format!("edit {}:{}", file.unwrap_or(&task.document), task.line);
+            let why = task::sentences(&why).into_iter().next().unwrap_or_default();
+            let cure = format!("edit {}:{}", task.document, task.line);
             rows.push(Row { task: called(task), why, cure });
         }
     }

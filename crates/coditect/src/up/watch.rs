@@ -88,7 +88,7 @@ pub(super) async fn run(
     let mut teller = Teller::default();
     loop {
         if let Ok(status) = orchestrator.get_status(v1::GetStatusRequest {}).await {
-            if tell && let Ok(tasks) = orchestrator.list_tasks(v1::ListTasksRequest { states: Vec::new() }).await {
+            if tell && let Ok(tasks) = orchestrator.list_tasks(v1::ListTasksRequest::default()).await {
                 teller.tell(&tasks.into_inner().tasks, &screen);
             }
             if looks.send(status.into_inner()).await.is_err() {

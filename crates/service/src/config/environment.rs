@@ -13,7 +13,8 @@ const PREFIX: &str = "CODITECT_";
 const SEPARATOR: &str = "__";
 
 /// Secrets: the variable (with its `…_FILE` variant) and the setting.
-const SECRETS: [(&str, &str); 2] = [("DATABASE_URL", "database.url"), ("REDIS_URL", "redis.url")];
+const SECRETS: [(&str, &str); 3] =
+    [("DATABASE_URL", "database.url"), ("REDIS_URL", "redis.url"), ("CODITECT_HTTP_TOKEN", "http.token")];
 
 /// The environment variables that hold settings.
 #[derive(Clone, Default)]

@@ -4,8 +4,10 @@
 //! later wins. The doc comments of the sections are the descriptions in the generated JSON Schema.
 
 mod accounts;
+mod agents;
 mod environment;
 mod error;
+mod http;
 mod infrastructure;
 mod load;
 mod reload;
@@ -20,18 +22,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use accounts::{AccountConfig, BreakerConfig, BudgetConfig};
+pub use agents::{AgentRule, AgentsConfig};
 pub use environment::{Environment, variable};
 pub use error::{ConfigError, Problem};
+pub use http::{BackupConfig, HttpConfig};
 pub use infrastructure::{
     AdminListenConfig, DatabaseConfig, GrpcListenConfig, ListenConfig, LogConfig, LogFormat, RedisConfig,
     ShutdownConfig,
 };
 pub use load::DEFAULT_FILE;
 pub use reload::{Live, Reloaded, reload};
-pub use secret::SecretUrl;
+pub use secret::{SecretText, SecretUrl};
 pub use work::{
-    AgentsConfig, ClaudeConfig, DispatchConfig, ExecutorConfig, PermissionMode, PlanConfig, ProjectConfig,
-    ReconcileConfig, RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
+    ClaudeConfig, DispatchConfig, ExecutorConfig, PermissionMode, PlanConfig, ProjectConfig, ReconcileConfig,
+    RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
 };
 
 use crate::ServiceName;
@@ -53,7 +57,7 @@ pub struct Config {
     pub redis: RedisConfig,
     /// How ready tasks are given to agents.
     pub dispatch: DispatchConfig,
-    /// Where agents are defined and what they are called.
+    /// Where agents are defined, what they are called, and which tasks they get.
     pub agents: AgentsConfig,
     /// The accounts that attempts are charged to, by name.
     pub accounts: BTreeMap<String, AccountConfig>,
@@ -71,6 +75,10 @@ pub struct Config {
     pub reconcile: ReconcileConfig,
     /// The addresses that services listen on.
     pub listen: ListenConfig,
+    /// Who may use the dashboard and the REST API.
+    pub http: HttpConfig,
+    /// Backups of the database.
+    pub backup: BackupConfig,
     /// How services stop.
     pub shutdown: ShutdownConfig,
     /// What services log.
@@ -90,6 +98,8 @@ impl Default for Config {
             accounts: accounts::default_accounts(),
             budget: Default::default(),
             breaker: Default::default(),
+            http: Default::default(),
+            backup: Default::default(),
             executor: Default::default(),
             verify: Default::default(),
             retry: Default::default(),

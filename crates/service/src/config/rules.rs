@@ -10,7 +10,8 @@ type Broken = (String, Option<String>, String);
 
 /// Whether the value of `path` must not be shown.
 pub(super) fn is_secret(path: &str) -> bool {
-    ["database", "redis"].iter().any(|section| path == *section || path.starts_with(&format!("{section}.")))
+    path == "http.token"
+        || ["database", "redis"].iter().any(|section| path == *section || path.starts_with(&format!("{section}.")))
 }
 
 /// Every rule that `config` breaks. `in_file` says whether a setting comes from the configuration file.
@@ -21,10 +22,25 @@ pub(super) fn broken(config: &Config, in_file: impl Fn(&str) -> bool) -> Vec<Bro
     names(config, &mut broken);
     combinations(config, &mut broken);
     broken.extend(accounts::broken(config));
+    broken.extend(super::agents::broken(&config.agents));
     url("database.url", &config.database.url, &["sqlite", "postgres", "postgresql"], &in_file, &mut broken);
     let redis = ["redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"];
     url("redis.url", &config.redis.url, &redis, &in_file, &mut broken);
+    token(config, &in_file, &mut broken);
     broken
+}
+
+/// A token shorter than this can be guessed.
+const SHORTEST_TOKEN: usize = 16;
+
+fn token(config: &Config, in_file: impl Fn(&str) -> bool, broken: &mut Vec<Broken>) {
+    let Some(token) = &config.http.token else { return };
+    let mut refuse = |expected: String| broken.push(("http.token".to_owned(), None, expected));
+    if in_file("http.token") {
+        refuse("a token belongs into CODITECT_HTTP_TOKEN, or into a file that CODITECT_HTTP_TOKEN_FILE names".into());
+    } else if token.expose().len() < SHORTEST_TOKEN {
+        refuse(format!("expected at least {SHORTEST_TOKEN} characters, like those of `openssl rand -hex 32`"));
+    }
 }
 
 /// The least and greatest numbers that the schema names.
@@ -74,6 +90,7 @@ fn names(config: &Config, broken: &mut Vec<Broken>) {
         ("repository.path", &config.repository.path),
         ("dispatch.default_agent", &config.dispatch.default_agent),
         ("dispatch.pool", &config.dispatch.pool),
+        ("backup.directory", &config.backup.directory),
         ("executor.data_dir", &config.executor.data_dir),
         ("executor.claude.program", &config.executor.claude.program),
     ] {

@@ -1,4 +1,4 @@
-//! URLs that may hold a password: shown without it, everywhere.
+//! Secrets, and URLs that may hold a password: shown without it, everywhere.
 
 use std::fmt;
 
@@ -54,6 +54,31 @@ impl SecretUrl {
         let query = rest.split_once('?').map_or("", |(_, query)| query);
         user.contains(':')
             || query.split('&').any(|parameter| parameter.split_once('=').is_some_and(|(key, _)| sounds_secret(key)))
+    }
+}
+
+/// A secret that shows in no log, error, or serialized form. [`SecretText::expose`] gives it in full.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct SecretText(String);
+
+impl SecretText {
+    /// The secret: to compare with, not to show.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
     }
 }
 

@@ -1,6 +1,6 @@
-//! The sections about the work: project, plans, repository, agents, verification, retries.
+//! The sections about the work: project, plans, repository, execution, verification, retries.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use coditect_core::{InvalidRetryPolicy, RetryPolicy};
 use schemars::JsonSchema;
@@ -80,16 +80,6 @@ impl Default for DispatchConfig {
     fn default() -> Self {
         Self { max_concurrent: 5, default_agent: "general-purpose".into(), pool: "default".into() }
     }
-}
-
-/// Where agents are defined and what they are called.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct AgentsConfig {
-    /// Folders of agent definitions, relative to the repository.
-    pub directories: Vec<String>,
-    /// Other names for agents: the name a plan uses, and the agent it means.
-    pub mappings: BTreeMap<String, String>,
 }
 
 /// The program that does the work of a task.

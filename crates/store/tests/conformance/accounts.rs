@@ -1,6 +1,8 @@
 //! Accounts, circuit breakers, what people say, and agent definitions.
 
-use coditect_core::{Breaker, BreakerPolicy, BreakerScope, BreakerState, Change, FailureClass, Signal, Trigger};
+use coditect_core::{
+    Breaker, BreakerPolicy, BreakerScope, BreakerState, Change, FailureClass, Lifecycle, Signal, Trigger,
+};
 use coditect_store::testing::Database;
 use coditect_store::{AccountPause, AgentRow, AnswerRow, AttemptEnd, BreakerRow, Tx};
 
@@ -159,30 +161,37 @@ pub(crate) async fn earlier_failures_are_those_of_the_generation_that_were_the_t
 
 pub(crate) async fn answers_and_the_agent_a_person_chose_are_kept(database: &Database) {
     sync(database, "1", &[task("a", &[]), task("b", &[])]).await;
-    let answer = |name: &str, at_ms| AnswerRow {
-        id: name.to_owned(),
-        task: id("a"),
-        generation: 1,
+    let answer = |text: &str, at_ms| AnswerRow {
         actor: "person:ada".to_owned(),
         question: "which?".to_owned(),
-        answer: name.to_owned(),
+        answer: text.to_owned(),
         at_ms,
     };
-    for kept in [answer("second", 2), answer("first", 1), answer("second", 9)] {
-        write(database, async |tx| tx.keep_answer(&kept).await.unwrap()).await;
+    for text in ["the first", "the second"] {
+        write(database, async |tx| {
+            let seen = tx.lifecycle(&id("a")).await.unwrap().unwrap();
+            tx.keep_answer(&id("a"), &seen, &answer(text, 1)).await.unwrap();
+        })
+        .await;
+        intervene(database, "a", Trigger::Cancel).await;
+        intervene(database, "a", Trigger::Retry).await;
     }
-    assert_eq!(database.store.task_answers(&id("a")).await.unwrap(), [answer("first", 1), answer("second", 2)]);
-    assert_eq!(database.store.task_answers(&id("b")).await.unwrap(), []);
+    let given = database.store.answers_given(&id("a")).await.unwrap();
+    assert_eq!(given, [answer("the first", 1), answer("the second", 1)]);
+    assert_eq!(database.store.answers_given(&id("b")).await.unwrap(), []);
 
-    let give = async |key, agent| write(database, async |tx| tx.override_agent(&id(key), agent).await.unwrap()).await;
-    let given = async || database.store.task(&id("a")).await.unwrap().unwrap().agent_override;
-    assert!(give("a", Some("painter")).await);
-    assert_eq!(given().await.as_deref(), Some("painter"));
+    let before = life(database, "a").await;
+    let give = async |seen: &Lifecycle, agent: Option<&str>| {
+        write(database, async |tx| tx.override_agent(&id("a"), seen, agent, "person:ada", 9).await.unwrap()).await
+    };
+    let chosen = async || database.store.task(&id("a")).await.unwrap().unwrap().agent_override;
+    assert!(give(&before, Some("painter")).await);
+    assert!(!give(&before, Some("poet")).await, "somebody else was faster");
+    assert_eq!(chosen().await.as_deref(), Some("painter"));
     sync(database, "2", &[task("a", &["b"]), task("b", &[])]).await;
-    assert_eq!(given().await.as_deref(), Some("painter"), "an edit of the plan leaves it");
-    assert!(give("a", None).await);
-    assert_eq!(given().await, None);
-    assert!(!give("c", Some("painter")).await, "no such task");
+    assert_eq!(chosen().await.as_deref(), Some("painter"), "an edit of the plan leaves it");
+    assert!(give(&life(database, "a").await, None).await);
+    assert_eq!(chosen().await, None);
 }
 
 pub(crate) async fn the_agents_are_those_that_were_found_last(database: &Database) {

@@ -20,6 +20,9 @@ const ARGUMENT: usize = 96 * 1024;
 /// How much of a repository's instructions is passed on.
 const INSTRUCTIONS: u64 = 256 * 1024;
 
+/// The longest path of a folder that a socket can be made below: with its name it has at most 107 bytes.
+const SOCKET_FOLDER: usize = 80;
+
 /// Where a repository keeps its instructions; the first that is there counts.
 const INSTRUCTION_FILES: [&str; 2] = ["CLAUDE.md", ".claude/CLAUDE.md"];
 
@@ -51,6 +54,12 @@ pub fn prepare(
     let argv = arguments(settings, program, worktree, &config_dir).map_err(written)?;
     let mut env: Vec<_> = SWITCHES.map(|name| (name.to_owned(), "1".to_owned())).into();
     env.push(("CLAUDE_CONFIG_DIR".to_owned(), config_dir.to_string_lossy().into_owned()));
+    // It leaves sockets and its tools' output in the folder for temporary files; this one goes with the attempt.
+    let temporary = home.join("tmp");
+    if temporary.as_os_str().len() < SOCKET_FOLDER {
+        fs::create_dir_all(&temporary).map_err(written)?;
+        env.push(("TMPDIR".to_owned(), temporary.to_string_lossy().into_owned()));
+    }
     if let Some(url) = &settings.base_url {
         env.push(("ANTHROPIC_BASE_URL".to_owned(), url.clone()));
     }
@@ -94,7 +103,8 @@ fn variable_for(name: &str, credential: &str) -> &'static str {
 /// The program's absolute path, where the executor's `PATH` has it.
 fn program(name: &str, host_env: &[(String, String)]) -> String {
     if name.contains('/') {
-        return name.to_owned();
+        // The run begins in another folder than the executor.
+        return std::path::absolute(name).map_or_else(|_| name.to_owned(), |path| path.to_string_lossy().into_owned());
     }
     let path = host_env.iter().find(|(variable, _)| variable == "PATH").map_or("", |(_, value)| value.as_str());
     let found = std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| file.is_file());

@@ -5,6 +5,7 @@ use super::classify::{self, Seen};
 use super::event::{Event, Trouble};
 use crate::control::now_ms;
 use crate::run::Ended;
+use crate::runtime::progress::{beginning, excerpt};
 use crate::runtime::{AccountNotice, AccountStanding, Conclusion, Heard, Progress, Reader, Spent};
 
 /// The name the log and the evidence give the program.
@@ -22,6 +23,9 @@ const ACCOUNT_ERRORS: [&str; 6] = [
 
 /// A pause below this is the program's own matter; a longer one is the account's.
 const LONG_PAUSE_MS: i64 = 5_000;
+
+/// How much of the agent's last words is kept with the result; the log has them all.
+const SUMMARY: usize = 8_000;
 
 /// How many tools that were not allowed are named.
 const DENIED: usize = 10;
@@ -50,7 +54,7 @@ impl Session {
                 // One comes with every turn.
                 if !self.seen.started {
                     let (version, model) = event.started();
-                    let version = format!("{NAME} {version}").trim_end().to_owned();
+                    let version = excerpt(&format!("{NAME} {version}"));
                     self.version = Some(version.clone());
                     heard.progress.push(Progress::Started { version, model });
                 }
@@ -149,7 +153,7 @@ impl Session {
     ) -> Option<AccountNotice> {
         let told =
             self.notice.as_ref().is_some_and(|last| last.standing == standing && last.reset_at_ms == reset_at_ms);
-        let notice = AccountNotice { standing, reset_at_ms, message };
+        let notice = AccountNotice { standing, reset_at_ms, message: excerpt(&message) };
         (!told).then(|| self.notice.insert(notice).clone())
     }
 
@@ -204,7 +208,8 @@ impl Reader for Session {
         if self.unreadable > 0 {
             notes.push(format!("{} lines of its output were no events", self.unreadable));
         }
-        let summary = verdict.filter(|verdict| !verdict.is_error).map(|verdict| verdict.text.trim().to_owned());
+        let summary =
+            verdict.filter(|verdict| !verdict.is_error).map(|verdict| beginning(verdict.text.trim(), SUMMARY));
         if summary.as_deref() == Some("") {
             notes.push("the agent ended without a word".to_owned());
         }
