@@ -89,6 +89,8 @@ impl Orchestrator {
     /// What the leader does: everything but to answer, which every instance can.
     async fn lead(mut self, term: Term) {
         self.store = term.store;
+        self.retry = RetryPolicy::try_from(&term.config.retry).unwrap_or(self.retry);
+        self.config = term.config;
         self.started_at_ms = self.clock.now_ms();
         let this = self.clone();
         let _told = at_scrape(move || this.clone().snapshot());
