@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::runtime::AccountNotice;
+
 /// Where a line of an attempt's log comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,6 +21,22 @@ pub enum LineKind {
     Stderr,
     /// The executor itself.
     Harness,
+    /// The agent's own words.
+    Text,
+    /// A tool the agent uses.
+    Tool,
+    /// What the tool answered.
+    ToolResult,
+    /// A tool the agent was not allowed to use.
+    Denied,
+    /// A request of the agent's that failed and is made again.
+    Retry,
+    /// The state of the account's quota.
+    RateLimit,
+    /// How the agent's run ended.
+    Result,
+    /// What the run used.
+    Cost,
 }
 
 impl LineKind {
@@ -29,6 +47,14 @@ impl LineKind {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
             Self::Harness => "harness",
+            Self::Text => "text",
+            Self::Tool => "tool",
+            Self::ToolResult => "tool_result",
+            Self::Denied => "denied",
+            Self::Retry => "retry",
+            Self::RateLimit => "rate_limit",
+            Self::Result => "result",
+            Self::Cost => "cost",
         }
     }
 }
@@ -48,9 +74,15 @@ impl LogLine {
     /// A line that was read now.
     #[must_use]
     pub fn now(kind: LineKind, text: impl Into<String>) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { at_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX), kind, text: text.into() }
+        Self { at_ms: now_ms(), kind, text: text.into() }
     }
+}
+
+/// Now, in milliseconds since 1970.
+#[must_use]
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What an attempt is about to begin, and asks leave for.
@@ -84,6 +116,8 @@ impl Lease {
     }
 }
 
+type Notify = dyn Fn(AccountNotice) + Send + Sync;
+
 type Gate = dyn Fn(Phase) -> Pin<Box<dyn Future<Output = Result<(), Fenced>> + Send>> + Send + Sync;
 
 /// What an attempt is connected to.
@@ -92,6 +126,7 @@ pub struct Control {
     log: mpsc::Sender<LogLine>,
     lease: Option<Lease>,
     gate: Arc<Gate>,
+    account: Arc<Notify>,
 }
 
 impl fmt::Debug for Control {
@@ -104,7 +139,7 @@ impl Control {
     /// An attempt that logs here and may always go on.
     #[must_use]
     pub fn new(log: mpsc::Sender<LogLine>) -> Self {
-        Self { log, lease: None, gate: Arc::new(|_| Box::pin(std::future::ready(Ok(())))) }
+        Self { log, lease: None, gate: Arc::new(|_| Box::pin(std::future::ready(Ok(())))), account: Arc::new(|_| {}) }
     }
 
     /// Asks this before each phase, and waits for the answer.
@@ -115,6 +150,13 @@ impl Control {
         A: Future<Output = Result<(), Fenced>> + Send + 'static,
     {
         self.gate = Arc::new(move |phase| Box::pin(gate(phase)));
+        self
+    }
+
+    /// Tells this what the run learns about its account, as soon as it does.
+    #[must_use]
+    pub fn with_account(mut self, account: impl Fn(AccountNotice) + Send + Sync + 'static) -> Self {
+        self.account = Arc::new(account);
         self
     }
 
@@ -140,6 +182,11 @@ impl Control {
     /// Writes a line of the executor's own into the log; drops it if the log is blocked.
     pub fn say(&self, text: impl Into<String>) {
         let _ = self.log.try_send(LogLine::now(LineKind::Harness, text));
+    }
+
+    /// Tells what the run has learned about its account.
+    pub fn account(&self, notice: AccountNotice) {
+        (self.account)(notice);
     }
 
     /// Waits for leave to begin a phase.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use coditect_core::FailureClass;
 use serde::{Deserialize, Serialize};
 
+use crate::runtime::claude;
+
 /// One attempt of a task, completely specified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
@@ -65,6 +67,8 @@ pub enum Runtime {
         /// What it reads.
         prompt: String,
     },
+    /// Claude Code.
+    Claude(Box<claude::Settings>),
 }
 
 /// The bounds of an attempt.
@@ -126,6 +130,9 @@ pub enum Outcome {
         class: FailureClass,
         /// What happened and, where there is something, what to do; the next attempt is told this.
         message: String,
+        /// For a quota that is used up: when it is there again, in milliseconds since 1970, where that is known.
+        #[serde(default)]
+        reset_at_ms: Option<i64>,
         /// What was seen until then.
         evidence: Evidence,
     },
@@ -164,6 +171,9 @@ pub struct Evidence {
     pub tokens_out: Option<i64>,
     /// There were no verify commands, so nothing but the merge was proved.
     pub no_verify: bool,
+    /// The agent's program and its version, as it said itself.
+    #[serde(default)]
+    pub runtime_version: Option<String>,
 }
 
 /// How many changed paths the evidence names.
@@ -190,17 +200,24 @@ pub struct Failure {
     pub class: FailureClass,
     /// What happened and what to do.
     pub message: String,
+    /// For a quota that is used up: when it is there again, in milliseconds since 1970, where that is known.
+    pub reset_at_ms: Option<i64>,
 }
 
 impl Failure {
     /// A failure of a class, with its message.
     pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into() }
+        Self { class, message: message.into(), reset_at_ms: None }
     }
 
     /// The attempt cannot be started as it is configured.
     pub fn config(message: impl Into<String>) -> Self {
         Self::new(FailureClass::Config, message)
+    }
+
+    /// The account is refused.
+    pub fn auth(message: impl Into<String>) -> Self {
+        Self::new(FailureClass::Auth, message)
     }
 
     /// The attempt was stopped from outside.
@@ -287,6 +304,7 @@ mod tests {
         let outcome = Outcome::Failed {
             class: FailureClass::NoChange,
             message: "nothing".to_owned(),
+            reset_at_ms: None,
             evidence: Evidence::default(),
         };
         let json = serde_json::to_value(&outcome).unwrap();

@@ -17,6 +17,7 @@ pub mod processes;
 pub mod repository;
 pub mod run;
 mod runs;
+pub mod runtime;
 pub mod service;
 pub mod shim;
 pub mod verify;

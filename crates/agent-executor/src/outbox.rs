@@ -139,6 +139,10 @@ fn entry(kept: &Kept) -> ResultEntry {
         Outcome::Landed { commit, .. } => ("landed", None, Some(commit.clone()), String::new()),
         Outcome::Failed { class, message, .. } => ("failed", Some(*class), None, message.clone()),
     };
+    let reset_at_ms = match &kept.outcome {
+        Outcome::Failed { reset_at_ms, .. } => *reset_at_ms,
+        Outcome::Landed { .. } => None,
+    };
     ResultEntry {
         task: kept.task.clone(),
         attempt: kept.attempt.clone(),
@@ -154,6 +158,6 @@ fn entry(kept: &Kept) -> ResultEntry {
         evidence: serde_json::to_string(evidence).ok(),
         message,
         traceparent: kept.traceparent.clone(),
-        reset_at_ms: None,
+        reset_at_ms,
     }
 }

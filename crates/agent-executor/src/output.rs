@@ -5,12 +5,16 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::control::{LineKind, LogLine};
+use crate::runtime::{AccountNotice, Reader};
 
 /// The longest line the log is given.
 const LINE: usize = 8 * 1024;
 
 /// The longest line that is remembered whole, in case it is a result.
 const RAW_LINE: usize = 64 * 1024;
+
+/// The longest event of an agent that is read; a longer one is told as that.
+const EVENT: usize = 4 * 1024 * 1024;
 
 /// How much of the end of the output is remembered.
 const TAIL: usize = 4 * 1024;
@@ -78,40 +82,72 @@ impl<'a> Sink<'a> {
     }
 }
 
-/// One of a command's two streams, cut into lines.
-#[derive(Debug)]
-pub struct Lines {
-    kind: LineKind,
-    line: Vec<u8>,
-    last: Vec<u8>,
-    tail: Tail,
+/// What lines meant, where an agent's program speaks in events.
+#[derive(Debug, Default)]
+pub struct Meaning {
+    /// What they say about the account.
+    pub accounts: Vec<AccountNotice>,
+    /// The command is to be stopped.
+    pub stop: bool,
 }
 
-impl Lines {
-    /// A stream that has said nothing yet.
+/// One of a command's two streams, cut into lines.
+pub struct Lines<'a> {
+    kind: LineKind,
+    line: Vec<u8>,
+    /// The line is longer than what was kept of it.
+    cut: bool,
+    last: Vec<u8>,
+    tail: Tail,
+    secrets: &'a [String],
+    reader: Option<&'a mut dyn Reader>,
+    meaning: Meaning,
+}
+
+impl<'a> Lines<'a> {
+    /// A stream that has said nothing yet. What is secret is struck out of everything that is kept.
     #[must_use]
-    pub fn new(kind: LineKind) -> Self {
-        Self { kind, line: Vec::new(), last: Vec::new(), tail: Tail::default() }
+    pub fn new(kind: LineKind, secrets: &'a [String]) -> Self {
+        Self {
+            kind,
+            line: Vec::new(),
+            cut: false,
+            last: Vec::new(),
+            tail: Tail::default(),
+            secrets,
+            reader: None,
+            meaning: Meaning::default(),
+        }
     }
 
-    /// Takes what was read.
-    pub async fn feed(&mut self, bytes: &[u8], sink: &mut Sink<'_>) {
-        self.tail.push(bytes);
+    /// The stream is one of events, which this understands.
+    #[must_use]
+    pub fn read_by(mut self, reader: Option<&'a mut dyn Reader>) -> Self {
+        self.reader = reader;
+        self
+    }
+
+    /// Takes what was read; answers what it meant.
+    pub async fn feed(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Meaning {
+        let longest = if self.reader.is_some() { EVENT } else { RAW_LINE };
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
-            let room = RAW_LINE.saturating_sub(self.line.len());
+            let room = longest.saturating_sub(self.line.len());
+            self.cut |= text.len() > room;
             self.line.extend_from_slice(text.get(..room).unwrap_or(text));
             if ends {
                 self.flush(sink).await;
             }
         }
+        std::mem::take(&mut self.meaning)
     }
 
     /// Takes the end: a last line need not be ended.
-    pub async fn finish(&mut self, sink: &mut Sink<'_>) {
+    pub async fn finish(&mut self, sink: &mut Sink<'_>) -> Meaning {
         if !self.line.is_empty() {
             self.flush(sink).await;
         }
+        std::mem::take(&mut self.meaning)
     }
 
     /// The last line that was not blank, and the end of everything.
@@ -124,11 +160,37 @@ impl Lines {
         if self.line.last() == Some(&b'\r') {
             self.line.pop();
         }
-        sink.line(self.kind, &self.line).await;
+        strike_out(&mut self.line, self.secrets);
+        match &mut self.reader {
+            Some(reader) => {
+                let heard = reader.hear(&self.line, !self.cut);
+                for (kind, text) in heard.progress.iter().flat_map(crate::runtime::Progress::lines) {
+                    sink.line(kind, text.as_bytes()).await;
+                }
+                self.meaning.accounts.extend(heard.account);
+                self.meaning.stop |= heard.stop;
+            }
+            None => sink.line(self.kind, &self.line).await,
+        }
+        self.tail.push(&self.line);
+        self.tail.push(b"\n");
         if !self.line.trim_ascii().is_empty() {
             std::mem::swap(&mut self.last, &mut self.line);
         }
         self.line.clear();
+        self.cut = false;
+    }
+}
+
+/// The shortest text that is taken for a secret: a shorter one stands in too much else.
+const SECRET: usize = 8;
+
+/// Replaces every secret in the text.
+fn strike_out(text: &mut Vec<u8>, secrets: &[String]) {
+    for secret in secrets.iter().map(String::as_bytes).filter(|secret| secret.len() >= SECRET) {
+        while let Some(at) = text.windows(secret.len()).position(|part| part == secret) {
+            text.splice(at..at + secret.len(), *b"[secret]");
+        }
     }
 }
 
@@ -161,7 +223,7 @@ mod tests {
     async fn lines_are_cut_and_bounded_and_junk_survives() {
         let (log, mut seen) = mpsc::channel(100);
         let mut sink = Sink::new(&log, 9_000);
-        let mut lines = Lines::new(LineKind::Stdout);
+        let mut lines = Lines::new(LineKind::Stdout, &[]);
         lines.feed(b"one\r\ntw", &mut sink).await;
         lines.feed(b"o\n\xff\n", &mut sink).await;
         lines.feed(&vec![b'x'; 200_000], &mut sink).await;
@@ -182,6 +244,19 @@ mod tests {
         assert!(texts[5].contains("longer than 9000 bytes"), "{}", texts[5]);
         assert_eq!(texts.len(), 6);
         assert_eq!(lines.into_end().0, "never");
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_in_no_line_and_no_end() {
+        let (log, mut seen) = mpsc::channel(100);
+        let mut sink = Sink::new(&log, 9_000);
+        let secrets = ["k-0123456789".to_owned(), "x".to_owned()];
+        let mut lines = Lines::new(LineKind::Stdout, &secrets);
+        lines.feed(b"KEY=k-01234", &mut sink).await;
+        lines.feed(b"56789 k-0123456789 x\n", &mut sink).await;
+        assert_eq!(seen.recv().await.unwrap().text, "KEY=[secret] [secret] x");
+        let (last, tail) = lines.into_end();
+        assert_eq!((last.as_str(), tail.as_str()), ("KEY=[secret] [secret] x", "KEY=[secret] [secret] x"));
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ use crate::job::{Evidence, Failure, Job, Outcome};
 use crate::land::{self, Landing};
 use crate::repository::{Repositories, Repository, Standing};
 use crate::run::{self, SelfReport, Start};
+use crate::runtime::{self, AccountNotice, AccountStanding, Prepared};
 use crate::verify::{self, Verifier};
 use crate::workspace::{Folders, Root, Swept};
 
@@ -126,7 +127,7 @@ pub async fn run(job: &Job, host: &Host, control: &Control, cancel: Cancellation
     let evidence = attempt.evidence;
     match result {
         Ok(commit) => Outcome::Landed { commit, evidence },
-        Err(Failure { class, message }) => Outcome::Failed { class, message, evidence },
+        Err(Failure { class, message, reset_at_ms }) => Outcome::Failed { class, message, reset_at_ms, evidence },
     }
 }
 
@@ -152,7 +153,7 @@ impl Attempt<'_> {
         self.agent().await?;
         let cancel = self.cancel;
         let squash = candidate::squash(&repository, folders, job, &base, &mut self.evidence);
-        let commit = cancellable(cancel, squash).await?;
+        let commit = cancellable(cancel, squash).await.map_err(|failure| self.unchanged(failure))?;
         self.evidence.commit = Some(commit.commit.clone());
         self.enter(Phase::Verifying).await?;
         self.land(&repository, &commit, &base).await
@@ -161,25 +162,42 @@ impl Attempt<'_> {
     /// Runs the agent; anything but success is a failure.
     async fn agent(&mut self) -> Result<(), Failure> {
         let job = self.job;
-        let (argv, stdin) = run::command_line(&job.runtime);
+        let folders = self.folders;
+        let prepared = runtime::prepare(job, self.host.env(), &folders.worktree, &folders.home);
+        let Prepared { argv, stdin, env: own, secrets, mut reader } = prepared.inspect_err(|failure| {
+            if failure.class == FailureClass::Auth {
+                let message = failure.message.clone();
+                self.control.account(AccountNotice { standing: AccountStanding::Auth, reset_at_ms: None, message });
+            }
+        })?;
+        let mut env = run::environment(self.host.env(), &job.env_allow, job);
+        env.retain(|(name, _)| own.iter().all(|(ours, _)| ours != name));
+        env.extend(own);
         let start = Start {
             shim: self.host.shim(),
             argv,
             stdin,
-            cwd: &self.folders.worktree,
-            home: &self.folders.home,
-            env: run::environment(self.host.env(), &job.env_allow, job),
+            cwd: &folders.worktree,
+            home: &folders.home,
+            env,
             wall: job.limits.wall,
             silence: job.limits.silence,
             grace: job.limits.kill_grace,
             log_bytes: job.limits.log_bytes,
+            secrets: &secrets,
+            reader: reader.as_deref_mut().map(|reader| reader as &mut dyn runtime::Reader),
         };
         let ended = run::run(start, self.control, self.cancel).await?;
-        let said = SelfReport::parse(&ended.last_line);
-        self.evidence.summary = said.summary;
-        self.evidence.cost_usd = said.cost_usd;
-        self.evidence.tokens_in = said.tokens_in;
-        self.evidence.tokens_out = said.tokens_out;
+        let conclusion = match &mut reader {
+            Some(reader) => reader.conclude(&ended),
+            None => SelfReport::parse(&ended.last_line).into(),
+        };
+        self.evidence.summary = conclusion.summary;
+        self.evidence.cost_usd = conclusion.spent.cost_usd;
+        self.evidence.tokens_in = conclusion.spent.tokens_in;
+        self.evidence.tokens_out = conclusion.spent.tokens_out;
+        self.evidence.runtime_version = conclusion.runtime_version;
+        self.evidence.notes.extend(conclusion.notes);
         if ended.left_behind > 0 {
             self.evidence
                 .notes
@@ -187,6 +205,9 @@ impl Attempt<'_> {
         }
         if let Some(failure) = run::failure_of(&ended, "the agent", job.limits.wall, job.limits.silence) {
             return Err(failure);
+        }
+        if reader.is_some() {
+            return conclusion.failure.map_or(Ok(()), Err);
         }
         if ended.code == Some(0) {
             return Ok(());
@@ -197,6 +218,16 @@ impl Attempt<'_> {
             message = format!("{message}:\n{end}");
         }
         Err(Failure::new(FailureClass::AgentError, message))
+    }
+
+    /// That nothing has changed is better understood with what was seen of the run.
+    fn unchanged(&self, mut failure: Failure) -> Failure {
+        if failure.class == FailureClass::NoChange {
+            for note in &self.evidence.notes {
+                failure.message = format!("{}; {note}", failure.message);
+            }
+        }
+        failure
     }
 
     /// Merges, verifies and lands when it is this attempt's turn, and again if somebody elsewhere came first.

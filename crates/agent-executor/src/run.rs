@@ -13,9 +13,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{Control, Lease, LineKind};
-use crate::job::{DEFAULT_ENV, Failure, Job, Runtime};
-use crate::output::{Lines, Sink};
+use crate::job::{DEFAULT_ENV, Failure, Job};
+use crate::output::{Lines, Meaning, Sink};
 use crate::processes;
+use crate::runtime::{Conclusion, Reader, Spent};
 use crate::shim::{self, Cause, Order, Report, Spec};
 
 /// How long a shim that was told to stop may take beyond the grace it gives.
@@ -25,7 +26,6 @@ const SHIM_LIMIT: Duration = Duration::from_secs(15);
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
 /// What to run.
-#[derive(Debug)]
 pub struct Start<'a> {
     /// The program that is the shim, with the arguments that make it one.
     pub shim: &'a Path,
@@ -47,6 +47,10 @@ pub struct Start<'a> {
     pub grace: Duration,
     /// How much of its output is kept.
     pub log_bytes: usize,
+    /// What is struck out of all that is kept of its output.
+    pub secrets: &'a [String],
+    /// Understands its standard output; none: the lines speak for themselves.
+    pub reader: Option<&'a mut dyn Reader>,
 }
 
 /// Why a run was over.
@@ -54,6 +58,8 @@ pub struct Start<'a> {
 pub enum End {
     /// The command ended by itself.
     Exited,
+    /// What it said left no doubt about the end, and it was stopped.
+    Settled,
     /// It ran too long.
     Wall,
     /// It was silent too long.
@@ -118,21 +124,19 @@ pub struct SelfReport {
     pub tokens_out: Option<i64>,
 }
 
+impl From<SelfReport> for Conclusion {
+    fn from(said: SelfReport) -> Self {
+        let SelfReport { summary, cost_usd, tokens_in, tokens_out } = said;
+        Self { summary, spent: Spent { cost_usd, tokens_in, tokens_out }, ..Self::default() }
+    }
+}
+
 impl SelfReport {
     /// Reads it from a line; a line that is no JSON object says nothing.
     #[must_use]
     pub fn parse(line: &str) -> Self {
         let line = line.trim();
         if line.starts_with('{') { serde_json::from_str(line).unwrap_or_default() } else { Self::default() }
-    }
-}
-
-/// The command that a runtime starts, and what it reads.
-#[must_use]
-pub fn command_line(runtime: &Runtime) -> (Vec<String>, Option<String>) {
-    match runtime {
-        Runtime::Script { body } => (shell(body), None),
-        Runtime::Command { argv, prompt } => (argv.clone(), Some(prompt.clone())),
     }
 }
 
@@ -167,12 +171,14 @@ pub fn environment(host: &[(String, String)], allow: &[String], job: &Job) -> Ve
 }
 
 /// Runs the command to its end. When this returns, no process of it is alive; when it is dropped, the shim sees to that.
-pub async fn run(order: Start<'_>, control: &Control, cancel: &CancellationToken) -> Result<Ended, Failure> {
+pub async fn run(mut order: Start<'_>, control: &Control, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let mut lease = control.lease();
     let started = Instant::now();
     let mut shim = Shim::start(&order, lease.as_ref()).await?;
     let mut sink = Sink::new(control.log(), order.log_bytes);
-    let mut streams = [Lines::new(LineKind::Stdout), Lines::new(LineKind::Stderr)];
+    let reader = order.reader.take();
+    let mut streams =
+        [Lines::new(LineKind::Stdout, order.secrets).read_by(reader), Lines::new(LineKind::Stderr, order.secrets)];
     let [out, err] = &mut streams;
     let (mut out_buffer, mut err_buffer) = (vec![0; 16 * 1024], vec![0; 4 * 1024]);
     let (mut out_open, mut err_open) = (true, true);
@@ -188,8 +194,13 @@ pub async fn run(order: Start<'_>, control: &Control, cancel: &CancellationToken
             read = shim.stdout.read(&mut out_buffer), if out_open => match read {
                 Ok(0) | Err(_) => out_open = false,
                 Ok(n) => {
-                    out.feed(out_buffer.get(..n).unwrap_or_default(), &mut sink).await;
+                    let meaning = out.feed(out_buffer.get(..n).unwrap_or_default(), &mut sink).await;
                     spoke = Instant::now();
+                    if tell_of(meaning, control) && running {
+                        stopped = Some(End::Settled);
+                        tell(&mut shim.orders, Order::Stop).await;
+                        give_up = Some(Instant::now() + order.grace + SHIM_LIMIT);
+                    }
                 }
             },
             read = shim.stderr.read(&mut err_buffer), if err_open => match read {
@@ -221,7 +232,7 @@ pub async fn run(order: Start<'_>, control: &Control, cancel: &CancellationToken
             () = sleep_until(give_up.unwrap_or(started)), if give_up.is_some() => break,
         }
     }
-    out.finish(&mut sink).await;
+    tell_of(out.finish(&mut sink).await, control);
     err.finish(&mut sink).await;
     shim.end(order.home, report.as_ref().is_some_and(Option::is_some)).await;
 
@@ -252,7 +263,7 @@ pub async fn run(order: Start<'_>, control: &Control, cancel: &CancellationToken
 #[must_use]
 pub fn failure_of(ended: &Ended, what: &str, wall: Duration, silence: Duration) -> Option<Failure> {
     let (class, message) = match ended.end {
-        End::Exited => return None,
+        End::Exited | End::Settled => return None,
         End::Wall => (FailureClass::Timeout, format!("{what} ran longer than its limit of {wall:?} and was killed")),
         End::Silence => (FailureClass::Silent, format!("{what} printed nothing for {silence:?} and was killed")),
         End::Cancelled => (FailureClass::Cancelled, format!("{what} was stopped because the attempt was cancelled")),
@@ -264,6 +275,14 @@ pub fn failure_of(ended: &Ended, what: &str, wall: Duration, silence: Duration) 
         }
     };
     Some(Failure::new(class, message))
+}
+
+/// Tells what lines meant for the account; answers whether the command is to be stopped.
+fn tell_of(meaning: Meaning, control: &Control) -> bool {
+    for notice in meaning.accounts {
+        control.account(notice);
+    }
+    meaning.stop
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -1,6 +1,6 @@
 //! The attempts that this executor runs now, and what keeps their leases alive.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::control::Lease;
+use crate::control::{Lease, LogLine};
+
+/// How many lines of each attempt's log can be looked at here; the orchestrator keeps them all.
+const TAIL: usize = 1_000;
 
 /// One running attempt.
 #[derive(Debug)]
@@ -25,7 +28,49 @@ pub(crate) struct Run {
     pub(crate) phase: &'static str,
     /// Stops it.
     pub(crate) cancel: CancellationToken,
+    /// The end of its log.
+    pub(crate) log: LogTail,
     renewed: watch::Sender<Instant>,
+}
+
+/// The end of a log, which grows until it has ended. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LogTail(Arc<Tail>);
+
+#[derive(Debug, Default)]
+struct Tail {
+    lines: Mutex<VecDeque<LogLine>>,
+    /// How many lines there were.
+    count: watch::Sender<u64>,
+    ended: CancellationToken,
+}
+
+impl LogTail {
+    pub(crate) fn add(&self, new: &[LogLine]) {
+        let mut lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.extend(new.iter().cloned());
+        let surplus = lines.len().saturating_sub(TAIL);
+        lines.drain(..surplus);
+        self.0.count.send_modify(|count| *count += new.len() as u64);
+    }
+
+    /// The lines after the first `seen` that are still kept, each with its number, which begins with 1.
+    pub(crate) fn after(&self, seen: u64) -> Vec<(u64, LogLine)> {
+        let lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = *self.0.count.borrow() - lines.len() as u64 + 1;
+        let numbered = (first..).zip(lines.iter().cloned());
+        numbered.filter(|(number, _)| *number > seen).collect()
+    }
+
+    /// Waits for more lines than `seen`; false: there will be none.
+    pub(crate) async fn more_than(&self, seen: u64) -> bool {
+        let mut count = self.0.count.subscribe();
+        tokio::select! {
+            biased;
+            grown = count.wait_for(|count| *count > seen) => grown.is_ok(),
+            () = self.0.ended.cancelled() => false,
+        }
+    }
 }
 
 /// The running attempts, by id. Cheap to clone.
@@ -39,19 +84,27 @@ impl Runs {
     }
 
     /// Enters an attempt; answers its lease and what cancels it.
-    pub(crate) fn begin(&self, attempt: &str, task: &str, token: i64, lease: Duration) -> (Lease, CancellationToken) {
+    pub(crate) fn begin(
+        &self,
+        attempt: &str,
+        task: &str,
+        token: i64,
+        lease: Duration,
+    ) -> (Lease, CancellationToken, LogTail) {
         let (renewed, receiver) = watch::channel(Instant::now());
         let cancel = CancellationToken::new();
+        let log = LogTail::default();
         let run = Run {
             task: task.to_owned(),
             token,
             since: Instant::now(),
             phase: "running",
             cancel: cancel.clone(),
+            log: log.clone(),
             renewed,
         };
         self.lock().insert(attempt.to_owned(), run);
-        (Lease { duration: lease, renewed: receiver }, cancel)
+        (Lease { duration: lease, renewed: receiver }, cancel, log)
     }
 
     pub(crate) fn enter(&self, attempt: &str, phase: &'static str) {
@@ -61,7 +114,9 @@ impl Runs {
     }
 
     pub(crate) fn end(&self, attempt: &str) {
-        self.lock().remove(attempt);
+        if let Some(run) = self.lock().remove(attempt) {
+            run.log.0.ended.cancel();
+        }
     }
 
     pub(crate) fn contains(&self, attempt: &str) -> bool {
@@ -101,9 +156,47 @@ impl Runs {
         }
     }
 
+    /// Stops an attempt; false: it does not run here.
+    pub(crate) fn cancel(&self, attempt: &str) -> bool {
+        let runs = self.lock();
+        let run = runs.get(attempt);
+        if let Some(run) = run {
+            info!(task = run.task, attempt, "stopped on request");
+            run.cancel.cancel();
+        }
+        run.is_some()
+    }
+
+    /// The log of an attempt that runs here.
+    pub(crate) fn log(&self, attempt: &str) -> Option<LogTail> {
+        self.lock().get(attempt).map(|run| run.log.clone())
+    }
+
     pub(crate) fn cancel_all(&self) {
         for run in self.lock().values() {
             run.cancel.cancel();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::LineKind;
+
+    #[tokio::test]
+    async fn a_log_is_followed_to_its_end_and_only_its_end_is_kept() {
+        let runs = Runs::default();
+        let (_, _, log) = runs.begin("a", "plan/1", 1, Duration::from_secs(1));
+        let lines: Vec<_> = (0..TAIL + 2).map(|n| LogLine::now(LineKind::Text, n.to_string())).collect();
+        log.add(&lines);
+        let kept = log.after(0);
+        assert_eq!((kept.len(), kept[0].0, kept[0].1.text.as_str()), (TAIL, 3, "2"));
+        assert_eq!(log.after(TAIL as u64 + 1).len(), 1);
+        assert!(log.more_than(0).await);
+        let seen = TAIL as u64 + 2;
+        let (more, ()) = tokio::join!(log.more_than(seen), async { runs.end("a") });
+        assert!(!more);
+        assert!(!runs.cancel("a"));
     }
 }

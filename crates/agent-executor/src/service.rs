@@ -11,11 +11,11 @@ use coditect_proto::v1::agent_executor_server::{AgentExecutorServer, SERVICE_NAM
 use coditect_proto::v1::orchestrator_client::OrchestratorClient;
 use coditect_queue::message::Work;
 use coditect_queue::{ConsumerOptions, Queue, Stream};
-use coditect_service::{Service, grpc};
+use coditect_service::{Config, Service, grpc};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tracing::{debug, info};
 
 use crate::api::Api;
@@ -40,11 +40,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     info!(executor = name, slots = config.executor.slots, swept = ?swept, "ready to work");
 
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
-    let endpoint = Endpoint::from_shared(config.executor.orchestrator.clone())
-        .with_context(|| format!("executor.orchestrator: `{}` is no endpoint", config.executor.orchestrator))?
-        .timeout(CALL_LIMIT)
-        .connect_timeout(CALL_LIMIT);
-    let orchestrator = OrchestratorClient::new(endpoint.connect_lazy());
+    let orchestrator = OrchestratorClient::new(orchestrators(&config)?);
     let worker = Worker {
         outbox: Outbox::open(outbox_folder(&root), queue.clone()).await?,
         name,
@@ -76,6 +72,20 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     background.wait().await;
     serving.await??;
     Ok(())
+}
+
+/// A channel to the orchestrator's instances: each can answer, and where one does not, the next try goes elsewhere.
+fn orchestrators(config: &Config) -> anyhow::Result<Channel> {
+    let endpoint = |url: &str| {
+        let endpoint = Endpoint::from_shared(url.to_owned());
+        let endpoint = endpoint.with_context(|| format!("executor.orchestrator: `{url}` is no endpoint"))?;
+        anyhow::Ok(endpoint.timeout(CALL_LIMIT).connect_timeout(CALL_LIMIT))
+    };
+    let mut endpoints = config.executor.orchestrators().map(endpoint).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(match endpoints.len() {
+        1 => endpoints.remove(0).connect_lazy(),
+        _ => Channel::balance_list(endpoints.into_iter()),
+    })
 }
 
 /// Takes entries while there are free slots, until the service drains; then waits for what runs.

@@ -54,6 +54,8 @@ pub async fn verify(of: Verifier<'_>, commit: &str, evidence: &mut Evidence) -> 
             silence: job.limits.verify_wall,
             grace: job.limits.kill_grace,
             log_bytes: job.limits.log_bytes,
+            secrets: &[],
+            reader: None,
         };
         let ended = run::run(start, control, cancel).await?;
         let printed = format!("{}\n{}", ended.stdout_tail, ended.stderr_tail).trim().to_owned();
@@ -65,7 +67,7 @@ pub async fn verify(of: Verifier<'_>, commit: &str, evidence: &mut Evidence) -> 
         });
         let what = match ended.end {
             End::Exited if ended.code == Some(0) => continue,
-            End::Exited => ended.status(),
+            End::Exited | End::Settled => ended.status(),
             End::Wall | End::Silence => format!("not ended after {:?}", job.limits.verify_wall),
             End::Cancelled | End::LeaseLost | End::ShimLost => {
                 let limit = job.limits.verify_wall;

@@ -8,10 +8,10 @@ use coditect_core::FailureClass;
 use coditect_proto::v1::claim_attempt_response::Answer;
 use coditect_proto::v1::orchestrator_client::OrchestratorClient;
 use coditect_proto::v1::{ClaimAttemptRequest, GetAttemptRequest, RenewLeaseRequest, Specification};
-use coditect_queue::message::{LogLine as QueuedLine, Work};
-use coditect_queue::{Delivery, Queue};
+use coditect_queue::message::{LogLine as QueuedLine, ResultEntry, ResultKind, Work};
+use coditect_queue::{Delivery, Queue, Stream};
 use coditect_service::Config;
-use coditect_service::config::Runtime as ConfiguredRuntime;
+use coditect_service::config::{ClaudeConfig, Runtime as ConfiguredRuntime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
@@ -22,10 +22,14 @@ use crate::control::{Control, Fenced, LogLine, Phase};
 use crate::job::{Author, Evidence, Job, Limits, Outcome, Runtime};
 use crate::outbox::{Kept, Outbox};
 use crate::pipeline::{self, Host};
-use crate::runs::Runs;
+use crate::runs::{LogTail, Runs};
+use crate::runtime::{AccountNotice, claude, prompt};
 
 /// Between two tries to reach the orchestrator.
 const AGAIN: Duration = Duration::from_millis(250);
+
+/// What an attempt may cost where its specification does not say, in US dollars.
+const DEFAULT_COST_USD: f64 = 5.0;
 
 /// How many log lines are read before those that came are sent.
 const LOG_BATCH: usize = 256;
@@ -112,6 +116,7 @@ impl Worker {
         let outcome = Outcome::Failed {
             class: FailureClass::ExecutorLost,
             message: format!("the executor {} died while it ran", self.name),
+            reset_at_ms: None,
             evidence: Evidence::default(),
         };
         self.report(work, outcome).await;
@@ -120,26 +125,32 @@ impl Worker {
     async fn run(&self, specification: &Specification) -> Outcome {
         let attempt = specification.attempt.clone();
         let lease = Duration::from_millis(u64::try_from(specification.lease_ms).unwrap_or_default());
-        let (lease, cancel) = self.runs.begin(&attempt, &specification.task, specification.token, lease);
+        let (lease, cancel, tail) = self.runs.begin(&attempt, &specification.task, specification.token, lease);
         if self.cut.is_cancelled() {
             cancel.cancel();
         }
         let job = match self.job(specification) {
             Ok(job) => job,
             Err(message) => {
-                return Outcome::Failed { class: FailureClass::Config, message, evidence: Evidence::default() };
+                let (class, evidence) = (FailureClass::Config, Evidence::default());
+                return Outcome::Failed { class, message, reset_at_ms: None, evidence };
             }
         };
         let (sender, lines) = mpsc::channel(LOG_BATCH * 4);
-        let log = tokio::spawn(forward(self.queue.clone(), attempt, lines));
+        let log = tokio::spawn(forward(self.queue.clone(), attempt, tail, lines));
+        let (notices, told) = mpsc::unbounded_channel();
+        let telling = tokio::spawn(tell_of_account(self.queue.clone(), specification.clone(), told));
         let gate = {
             let (this, specification) = (self.clone(), specification.clone());
             move |phase| ask(this.clone(), specification.clone(), phase)
         };
-        let control = Control::new(sender).with_lease(lease).with_gate(gate);
+        let control = Control::new(sender).with_lease(lease).with_gate(gate).with_account(move |notice| {
+            // The one who listens does so until the attempt is over.
+            let _ = notices.send(notice);
+        });
         let outcome = pipeline::run(&job, &self.host, &control, cancel).await;
         drop(control);
-        if log.await.is_err() {
+        if log.await.is_err() || telling.await.is_err() {
             debug!("the log's task failed");
         }
         outcome
@@ -163,8 +174,9 @@ impl Worker {
                 return Err("the runtime is `command`, and executor.command is empty: set it to a program".to_owned());
             }
             ConfiguredRuntime::Command => {
-                Runtime::Command { argv: executor.command.clone(), prompt: specification.prompt.clone() }
+                Runtime::Command { argv: executor.command.clone(), prompt: prompt::prompt(specification) }
             }
+            ConfiguredRuntime::ClaudeCode => Runtime::Claude(Box::new(self.claude(specification)?)),
         };
         Ok(Job {
             task: specification.task.clone(),
@@ -189,6 +201,39 @@ impl Worker {
             env_allow: executor.env_allow.clone(),
             verify_env_allow: Vec::new(),
             author: Author::default(),
+        })
+    }
+
+    /// How Claude Code is to be run.
+    fn claude(&self, specification: &Specification) -> Result<claude::Settings, String> {
+        let ClaudeConfig { program, model, max_turns, permission_mode, allowed_tools } = &self.config.executor.claude;
+        let name = match specification.account.as_str() {
+            "" => "default",
+            name => name,
+        };
+        let account = self.config.accounts.get(name).ok_or_else(|| {
+            format!("account `{name}` is not in this executor's configuration: add it to `accounts`, as the orchestrator has it")
+        })?;
+        let cost = specification.max_cost_usd;
+        let cost = if cost.is_finite() && cost > 0.0 { cost } else { DEFAULT_COST_USD };
+        Ok(claude::Settings {
+            program: program.clone(),
+            prompt: prompt::prompt(specification),
+            model: model.clone(),
+            max_turns: *max_turns,
+            max_cost_usd: cost.to_string(),
+            permission_mode: permission_mode.as_str().to_owned(),
+            allowed_tools: allowed_tools.clone(),
+            definition: specification.definition.clone().map(|definition| claude::Definition {
+                name: definition.name,
+                description: definition.description,
+                prompt: definition.prompt,
+                model: definition.model.filter(|model| !model.is_empty()),
+                tools: definition.tools,
+            }),
+            account: name.to_owned(),
+            credential: account.credential.clone(),
+            base_url: account.base_url.clone(),
         })
     }
 
@@ -237,15 +282,49 @@ async fn ask(mut worker: Worker, specification: Specification, phase: Phase) -> 
 }
 
 /// Sends log lines on in batches, until the attempt has ended.
-async fn forward(queue: Queue, attempt: String, mut lines: mpsc::Receiver<LogLine>) {
+async fn forward(queue: Queue, attempt: String, tail: LogTail, mut lines: mpsc::Receiver<LogLine>) {
     let mut batch = Vec::with_capacity(LOG_BATCH);
     while lines.recv_many(&mut batch, LOG_BATCH).await > 0 {
+        tail.add(&batch);
         let queued: Vec<QueuedLine> = batch
             .drain(..)
             .map(|line| QueuedLine { at_ms: line.at_ms, kind: line.kind.as_str().to_owned(), text: line.text })
             .collect();
         if let Err(error) = queue.add_log(&attempt, &queued).await {
             debug!(%error, attempt, lines = queued.len(), "log lines were lost");
+        }
+    }
+}
+
+/// Tells the orchestrator what a run learns about its account, at once: other attempts need not learn it again.
+async fn tell_of_account(
+    queue: Queue,
+    specification: Specification,
+    mut notices: mpsc::UnboundedReceiver<AccountNotice>,
+) {
+    while let Some(AccountNotice { standing, reset_at_ms, message }) = notices.recv().await {
+        let account = specification.account.clone();
+        info!(
+            task = specification.task,
+            attempt = specification.attempt,
+            account,
+            standing = standing.as_str(),
+            "account"
+        );
+        let entry = ResultEntry {
+            task: specification.task.clone(),
+            attempt: specification.attempt.clone(),
+            token: specification.token,
+            kind: ResultKind::Account,
+            outcome: standing.as_str().to_owned(),
+            account,
+            reset_at_ms,
+            message,
+            traceparent: specification.traceparent.clone(),
+            ..ResultEntry::default()
+        };
+        if let Err(error) = queue.add(&Stream::Results, &entry).await {
+            debug!(%error, attempt = specification.attempt, "not told; the attempt's own result will tell it");
         }
     }
 }

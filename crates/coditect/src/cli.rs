@@ -7,7 +7,7 @@ use std::io;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{backup, config, doctor, init, logs, migrate, pause, plan, queue, runs, status, task};
+use crate::commands::{agents, backup, config, doctor, init, logs, migrate, pause, plan, queue, runs, status, task};
 use crate::failure::{Failure, OK};
 use crate::{demo, guard, up};
 
@@ -35,6 +35,9 @@ enum Command {
     /// Look at plan files, and edit them, without a running system
     #[command(subcommand)]
     Plan(plan::Command),
+    /// The definitions of agents, and which agent a task is for, without a running system
+    #[command(subcommand)]
+    Agents(agents::Command),
     /// How the running system stands
     Status(status::Args),
     /// Look at tasks, and say what is to become of them
@@ -82,6 +85,7 @@ pub(crate) fn run() -> Result<u8, Failure> {
         Command::Up(args) => live(up::run(*args)),
         Command::Demo(args) => live(demo::run(args)),
         Command::Plan(command) => plan::run(command),
+        Command::Agents(command) => agents::run(command),
         Command::Status(args) => live(status::run(args)),
         Command::Task(command) => live(task::run(command)),
         Command::Logs(args) => live(logs::run(args)),

@@ -87,6 +87,14 @@ impl Plans {
         Some((plan, plan.tasks.get(at)?))
     }
 
+    /// Every task, with what it is called among all of them.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = (String, &PlanTask)> {
+        let single = self.documents.len() == 1;
+        self.documents
+            .iter()
+            .flat_map(move |plan| plan.tasks.iter().map(move |task| (name(single, plan, &task.key), task)))
+    }
+
     /// Everything odd about the plans, by document and line; cycles included.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut found: BTreeMap<&str, Vec<Finding>> = BTreeMap::new();

@@ -268,3 +268,83 @@ fn what_is_guarded_ends_with_standard_input_and_its_exit_code_is_passed_on() {
     drop(long.stdin.take());
     assert_eq!(long.wait().unwrap().code(), Some(128 + 15));
 }
+
+const SMITH: &str = "---\nname: smith\ndescription: Forges iron hinges and locks.\n---\nYou forge.\n";
+const SCRIBE: &str = "---\nname: scribe\ndescription: Writes the manual: chapters and indexes.\n---\nYou write.\n";
+
+/// A project with two definitions and this configuration.
+fn project(config: &str) -> TempDir {
+    let folder = folder(PLAN);
+    fs::create_dir_all(folder.path().join("agents")).unwrap();
+    fs::create_dir_all(folder.path().join("config")).unwrap();
+    fs::write(folder.path().join("agents/smith.md"), SMITH).unwrap();
+    fs::write(folder.path().join("agents/scribe.md"), SCRIBE).unwrap();
+    fs::write(folder.path().join("config/orchestrator-config.json"), config).unwrap();
+    folder
+}
+
+#[test]
+fn definitions_are_listed_from_the_configured_folders_or_the_named_ones() {
+    let folder = project(r#"{"agents": {"directories": ["agents"]}}"#);
+    let output = coditect(folder.path(), &["agents", "list", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let json: Value = serde_json::from_str(&out(&output)).unwrap();
+    let names: Vec<_> = json["agents"].as_array().unwrap().iter().map(|agent| agent["name"].clone()).collect();
+    assert_eq!(names, ["scribe", "smith"]);
+    let output = coditect(folder.path(), &["agents", "list", "--agents", "nowhere"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("nowhere") && said(&output).contains("help: "), "{}", said(&output));
+}
+
+#[test]
+fn a_refused_definition_and_a_rule_for_nobody_fail_the_check_and_oddities_do_not() {
+    let folder = project(r#"{"agents": {"directories": ["agents"], "mappings": {"blacksmith": "smith"}}}"#);
+    let output = coditect(folder.path(), &["agents", "check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", out(&output));
+    assert!(out(&output).contains("agents/scribe.md:3: warning: "), "{}", out(&output));
+    assert!(out(&output).ends_with("2 agents, 1 warning\n"), "{}", out(&output));
+
+    fs::write(folder.path().join("agents/empty.md"), "").unwrap();
+    let output = coditect(folder.path(), &["agents", "check"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(out(&output).contains("agents/empty.md: error: the file is empty"), "{}", out(&output));
+
+    let folder = project(r#"{"agents": {"directories": ["agents"], "rules": [{"agent": "cook", "words": ["soup"]}]}}"#);
+    let output = coditect(folder.path(), &["agents", "check", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!((&json["summary"]["unknown"], &json["summary"]["refused"]), (&1.into(), &0.into()));
+    assert!(out(&output).contains("`agents.rules.0.agent` names the agent `cook`"), "{}", out(&output));
+}
+
+#[test]
+fn tasks_are_matched_with_the_published_json() {
+    let folder = project(r#"{"agents": {"directories": ["agents"]}, "dispatch": {"default_agent": "anyone"}}"#);
+    let output = coditect(folder.path(), &["agents", "match", "--plan", "PLAN.md", "--top", "2", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let json: Value = serde_json::from_str(&out(&output)).unwrap();
+    let (first, last) = (&json["tasks"][0], &json["tasks"][3]);
+    assert_eq!(
+        (&first["key"], &first["declared"], &first["chosen"]),
+        (&"1.1".into(), &"smith".into(), &"smith".into())
+    );
+    assert_eq!((&first["confidence"], &first["because"][0]), (&1.0.into(), &"the task asks for it".into()));
+    assert_eq!(first["ranking"][0], serde_json::json!({ "agent": "smith", "score": 1.0 }));
+    assert_eq!((&last["declared"], &last["chosen"]), (&Value::Null, &"anyone".into()));
+    assert!(json["accuracy"].is_null());
+
+    let output = coditect(folder.path(), &["agents", "match", "--plan", "PLAN.md", "--ignore-declared", "--json"]);
+    let json: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(json["tasks"][0]["chosen"], "anyone", "its own wish is no hint");
+    assert_eq!(json["accuracy"], serde_json::json!({ "declared": 1, "first": 0, "among_three": 0 }));
+}
+
+#[test]
+fn a_task_in_words_is_matched_with_reasons() {
+    let folder = project("{}");
+    let output = coditect(folder.path(), &["agents", "match", "--agents", "agents", "Forge new hinges"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(out(&output).starts_with("smith (confidence 0."), "{}", out(&output));
+    assert!(out(&output).contains("  because the words "), "{}", out(&output));
+    assert_eq!(coditect(folder.path(), &["agents", "match"]).status.code(), Some(2));
+}

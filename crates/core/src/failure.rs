@@ -81,18 +81,17 @@ impl FailureClass {
 
     /// Whether an attempt that failed this way counts against the task's bound of attempts.
     ///
-    /// A quota is an account's, not a task's; a lost executor and a cancellation are nobody's failure.
+    /// A quota or a credential is an account's, not a task's; a lost executor and a cancellation are nobody's failure.
     #[must_use]
     pub const fn spends_attempt(self) -> bool {
         match self {
-            Self::RateLimited | Self::Overloaded | Self::ExecutorLost | Self::Cancelled => false,
+            Self::RateLimited | Self::Overloaded | Self::Auth | Self::ExecutorLost | Self::Cancelled => false,
             Self::AgentError
             | Self::VerificationFailed
             | Self::MergeConflict
             | Self::NoChange
             | Self::Timeout
             | Self::Silent
-            | Self::Auth
             | Self::BudgetExceeded
             | Self::TurnLimit
             | Self::Config => true,
@@ -100,9 +99,17 @@ impl FailureClass {
     }
 
     /// Whether a person is needed at once, because trying again cannot help.
+    ///
+    /// A refused credential is not the task's matter: its account stops until a person resumes it, and the task waits.
     #[must_use]
     pub const fn needs_person(self) -> bool {
-        matches!(self, Self::Auth | Self::Config)
+        matches!(self, Self::Config)
+    }
+
+    /// Whether the account is paused for it. Then the task itself waits for nothing: another account may take it.
+    #[must_use]
+    pub const fn pauses_account(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Auth)
     }
 }
 

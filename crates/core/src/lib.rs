@@ -1,7 +1,8 @@
-//! The model everything else speaks: ids, states and their transitions, failures, retries, time.
+//! The model everything else speaks: ids, states and their transitions, failures, retries, circuit breakers, time.
 //!
 //! Pure: no I/O, no clock, no randomness of its own. Time and seeds are parameters.
 
+mod breaker;
 mod clock;
 pub mod failure;
 mod id;
@@ -10,6 +11,7 @@ mod priority;
 mod retry;
 pub mod state;
 
+pub use breaker::{Admission, Breaker, BreakerPolicy, BreakerScope, BreakerState, Signal, UnknownBreakerPart};
 pub use clock::Clock;
 pub use failure::FailureClass;
 pub use id::{AttemptId, InvalidAttemptId, InvalidTaskId, TaskId, document_slug};

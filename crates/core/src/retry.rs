@@ -97,26 +97,18 @@ impl RetryPolicy {
 
     /// What follows an attempt that failed as `class`.
     ///
-    /// `spent` and `started` count this attempt already; `reset_at_ms` is when a rate-limited account may go on;
-    /// `unit` in 0..1 is the jitter.
+    /// `spent` and `started` count this attempt already; `unit` in 0..1 is the jitter. A class that pauses the account
+    /// lets the task go back at once: it waits for an account, and another one may be free.
     #[must_use]
-    pub fn decide(
-        &self,
-        class: FailureClass,
-        spent: i64,
-        started: i64,
-        reset_at_ms: Option<i64>,
-        now_ms: i64,
-        unit: f64,
-    ) -> Verdict {
+    pub fn decide(&self, class: FailureClass, spent: i64, started: i64, now_ms: i64, unit: f64) -> Verdict {
         if class.needs_person() || spent >= self.max_attempts || started >= self.max_starts {
             return Verdict::AskPerson;
         }
         match class {
-            FailureClass::ExecutorLost | FailureClass::Cancelled => Verdict::Requeue,
-            FailureClass::RateLimited | FailureClass::Overloaded => {
-                Verdict::RetryAt(reset_at_ms.unwrap_or(now_ms + self.pause_ms(started, unit)).max(now_ms))
+            FailureClass::ExecutorLost | FailureClass::Cancelled | FailureClass::RateLimited | FailureClass::Auth => {
+                Verdict::Requeue
             }
+            FailureClass::Overloaded => Verdict::RetryAt(now_ms + self.pause_ms(started, unit)),
             FailureClass::AgentError
             | FailureClass::VerificationFailed
             | FailureClass::MergeConflict
@@ -125,7 +117,6 @@ impl RetryPolicy {
             | FailureClass::Silent
             | FailureClass::BudgetExceeded
             | FailureClass::TurnLimit
-            | FailureClass::Auth
             | FailureClass::Config => Verdict::RetryAt(now_ms + self.pause_ms(spent, unit)),
         }
     }
@@ -153,28 +144,28 @@ mod tests {
     #[test]
     fn the_last_attempt_goes_to_a_person() {
         let policy = RetryPolicy::default();
-        assert_eq!(policy.decide(FailureClass::AgentError, 2, 2, None, 0, 1.0), Verdict::RetryAt(4_000));
-        assert_eq!(policy.decide(FailureClass::AgentError, 3, 3, None, 0, 1.0), Verdict::AskPerson);
+        assert_eq!(policy.decide(FailureClass::AgentError, 2, 2, 0, 1.0), Verdict::RetryAt(4_000));
+        assert_eq!(policy.decide(FailureClass::AgentError, 3, 3, 0, 1.0), Verdict::AskPerson);
     }
 
     #[test]
     fn a_lost_executor_costs_the_task_nothing_but_is_bounded_all_the_same() {
         let policy = RetryPolicy::default();
-        assert_eq!(policy.decide(FailureClass::ExecutorLost, 0, 5, None, 0, 1.0), Verdict::Requeue);
-        assert_eq!(policy.decide(FailureClass::ExecutorLost, 0, 21, None, 0, 1.0), Verdict::AskPerson);
+        assert_eq!(policy.decide(FailureClass::ExecutorLost, 0, 5, 0, 1.0), Verdict::Requeue);
+        assert_eq!(policy.decide(FailureClass::ExecutorLost, 0, 21, 0, 1.0), Verdict::AskPerson);
     }
 
     #[test]
-    fn a_rate_limit_waits_for_its_reset_time() {
-        let policy = RetryPolicy::default();
-        assert_eq!(policy.decide(FailureClass::RateLimited, 0, 1, Some(99), 10, 1.0), Verdict::RetryAt(99));
-    }
-
-    #[test]
-    fn auth_and_config_call_a_person_at_once() {
-        for class in [FailureClass::Auth, FailureClass::Config] {
-            assert_eq!(RetryPolicy::default().decide(class, 1, 1, None, 0, 0.0), Verdict::AskPerson);
+    fn a_quota_or_a_credential_costs_the_task_nothing() {
+        for class in [FailureClass::RateLimited, FailureClass::Auth] {
+            assert_eq!(RetryPolicy::default().decide(class, 0, 1, 10, 1.0), Verdict::Requeue);
+            assert!(class.pauses_account() && !class.spends_attempt());
         }
+    }
+
+    #[test]
+    fn a_wrong_setting_calls_a_person_at_once() {
+        assert_eq!(RetryPolicy::default().decide(FailureClass::Config, 1, 1, 0, 0.0), Verdict::AskPerson);
     }
 
     #[test]

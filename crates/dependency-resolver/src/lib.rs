@@ -8,11 +8,13 @@ pub mod announce;
 pub mod api;
 pub mod cycles;
 pub mod resolver;
+pub mod standby;
 pub mod work;
 
 use std::sync::Arc;
 
 use coditect_queue::{ConsumerOptions, Queue, Stream};
+use coditect_service::leadership::{self, Term};
 use coditect_service::{Service, database};
 use coditect_store::Durability;
 use tokio::sync::Mutex;
@@ -20,7 +22,7 @@ use tokio::sync::Mutex;
 use crate::resolver::Resolver;
 use crate::work::{BATCH, Work};
 
-/// The name of the group and, as there is one resolver, of its consumer.
+/// The name of the group and, as one resolver leads, of its consumer.
 const GROUP: &str = "dependency-resolver";
 
 /// Runs the service until it drains.
@@ -34,15 +36,22 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let config = &service.config;
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
     let Some(store) = database::open(&service, Durability::Normal).await else { return Ok(()) };
-    let drain = &service.shutdown.drain;
-    let options = || ConsumerOptions { batch: BATCH, prefetch: BATCH, ..ConsumerOptions::new(GROUP, GROUP) };
-    let plans = queue.consume(Stream::Plan, options(), drain.clone());
-    let events = queue.consume(Stream::Events, options(), drain.clone());
     let resolver = Arc::new(Mutex::new(Resolver::new(store.clone())));
-    let work = Work::new(Arc::clone(&resolver), store.clone(), queue, &service);
-    tokio::try_join!(service.serve_grpc(api::api(resolver, store)), async {
-        work.run(plans, events).await;
+    let act = |term| act(&service, &queue, &resolver, term);
+    let leading = leadership::lead(&service, &store, act, || standby::answer(&service, &queue, &store, &resolver));
+    let api = api::api(Arc::clone(&resolver), store.clone());
+    tokio::try_join!(service.serve_grpc(api), async {
+        leading.await;
         Ok(())
     })?;
     Ok(())
+}
+
+/// What the leader does.
+async fn act(service: &Service, queue: &Queue, resolver: &Arc<Mutex<Resolver>>, term: Term) {
+    let options = || ConsumerOptions { batch: BATCH, prefetch: BATCH, ..ConsumerOptions::new(GROUP, GROUP) };
+    let plans = queue.consume(Stream::Plan, options(), term.ended.clone());
+    let events = queue.consume(Stream::Events, options(), term.ended.clone());
+    resolver.lock().await.lead(term.store.clone());
+    Work::new(Arc::clone(resolver), term.store, queue.clone(), service, term.ended).run(plans, events).await;
 }

@@ -41,6 +41,21 @@ impl Resolver {
         Self { store, graph: Graph::default(), ranks: HashMap::new(), told: Told::default() }
     }
 
+    /// From here on it writes through the leader's `store`.
+    pub fn lead(&mut self, store: Store) {
+        self.store = store;
+    }
+
+    /// Reads the graph from `store`, and changes nothing there.
+    ///
+    /// # Errors
+    /// The database failed; the graph is the one from before.
+    pub async fn read(&mut self, store: &Store) -> anyhow::Result<()> {
+        let (tasks, edges) = store.graph().await?;
+        self.graph = nodes::graph(&tasks, &edges);
+        Ok(())
+    }
+
     /// The graph as of the last entry.
     #[must_use]
     pub const fn graph(&self) -> &Graph {

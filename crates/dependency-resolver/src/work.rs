@@ -9,7 +9,7 @@ use std::time::Duration;
 use coditect_core::Clock;
 use coditect_queue::message::{Event, PlanChanged};
 use coditect_queue::{CancellationToken, Claim, Consumer, Delivery, Message, Queue};
-use coditect_service::{Readiness, Service, SystemClock};
+use coditect_service::{Readiness, Service, SystemClock, metrics};
 use coditect_store::Store;
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
@@ -29,7 +29,7 @@ pub struct Work {
     queue: Queue,
     readiness: Readiness,
     reconcile: Duration,
-    drain: CancellationToken,
+    ended: CancellationToken,
     /// Whether the database failed the last time, as it was logged. Nothing is read from the streams until it works.
     outage: bool,
     /// Entries that could not be dealt with: the next graph that is built deals with them all.
@@ -40,33 +40,40 @@ pub struct Work {
 impl Work {
     /// A loop for `resolver`.
     #[must_use]
-    pub fn new(resolver: Arc<Mutex<Resolver>>, store: Store, queue: Queue, service: &Service) -> Self {
+    pub fn new(
+        resolver: Arc<Mutex<Resolver>>,
+        store: Store,
+        queue: Queue,
+        service: &Service,
+        ended: CancellationToken,
+    ) -> Self {
         Self {
             resolver,
             store,
             queue,
             readiness: service.readiness.clone(),
             reconcile: service.config.reconcile.interval(),
-            drain: service.shutdown.drain.clone(),
+            ended,
             outage: false,
             owed: Vec::new(),
             clock: SystemClock,
         }
     }
 
-    /// Runs until the service drains. The graph is built at once, then on every changed plan, after every outage of
+    /// Runs until `ended`. The graph is built at once, then on every changed plan, after every outage of
     /// Redis, and at every interval.
     pub async fn run(mut self, mut plans: Consumer<PlanChanged>, mut events: Consumer<Event>) {
         let mut reconnected = (plans.reconnected(), events.reconnected());
         let mut reconcile = interval(self.reconcile);
         reconcile.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let drain = self.drain.clone();
-        while !drain.is_cancelled() {
+        let ended = self.ended.clone();
+        while !ended.is_cancelled() {
             tokio::select! {
-                () = drain.cancelled() => {}
+                () = ended.cancelled() => {}
                 // The first tick is at once.
                 _ = reconcile.tick() => {
-                    self.rebuild().await;
+                    let mended = self.rebuild().await;
+                    metrics::repaired("readiness", mended);
                     self.check().await;
                 }
                 Some(first) = plans.next(), if !self.outage => {
@@ -78,18 +85,21 @@ impl Work {
                     let batch = available(first, &mut events).await;
                     self.follow(batch).await;
                 }
-                Ok(()) = reconnected.0.changed() => self.rebuild().await,
-                Ok(()) = reconnected.1.changed() => self.rebuild().await,
+                Ok(()) = reconnected.0.changed() => { self.rebuild().await; }
+                Ok(()) = reconnected.1.changed() => { self.rebuild().await; }
             }
         }
     }
 
-    async fn rebuild(&mut self) {
+    /// Answers how many tasks were misplaced.
+    async fn rebuild(&mut self) -> usize {
         let result = self.resolver.lock().await.rebuild(self.clock.now_ms()).await;
+        let moved = result.as_ref().map_or(0, |settled| settled.moved.len());
         if self.settled(result).await.is_some() {
             self.readiness.pass("graph");
             acknowledge(std::mem::take(&mut self.owed)).await;
         }
+        moved
     }
 
     async fn follow(&mut self, batch: Vec<Delivery<Event>>) {

@@ -191,6 +191,7 @@ impl Api for Orchestrator {
             tx.set_fact(&key, "", self.clock.now_ms()).await.map_err(internal)?;
         }
         tx.commit().await.map_err(internal)?;
+        self.resume_accounts(self.clock.now_ms()).await.map_err(internal)?;
         self.paused().await
     }
 

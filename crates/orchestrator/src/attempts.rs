@@ -3,7 +3,7 @@
 use coditect_core::{AttemptId, Change, Clock, TaskId, TaskState, Trigger};
 use coditect_proto::v1::Specification;
 use coditect_service::announce::announce;
-use coditect_store::{AttemptEnd, ExecutorRow, StoreError, TaskRow};
+use coditect_store::{AttemptEnd, ExecutorRow, StoreError};
 
 use crate::Orchestrator;
 
@@ -31,29 +31,7 @@ impl Orchestrator {
         tx.commit().await?;
         announce(&self.queue, &[moved]).await;
         let (Some(attempt), Some(task)) = (attempt, self.store.task(&fence.task).await?) else { return Ok(None) };
-        let documents = self.store.documents().await?;
-        let mut verify = task.verify.clone();
-        verify.extend(self.config.verify.commands.iter().cloned());
-        Ok(Some(Specification {
-            task: task.id.to_string(),
-            key: task.key.clone(),
-            title: task.title.clone(),
-            generation: attempt.generation,
-            attempt: attempt.id.to_string(),
-            number: attempt.number,
-            token: attempt.token,
-            agent: attempt.agent,
-            repository: self.config.repository.path.clone(),
-            target_branch: self.config.repository.target_branch.clone(),
-            script: task.script.clone(),
-            prompt: prompt(&task),
-            verify,
-            protected: documents.into_iter().map(|document| document.path).collect(),
-            lease_ms: self.lease_ms(),
-            traceparent: attempt.id.traceparent(),
-            account: attempt.account,
-            ..Specification::default()
-        }))
+        Ok(Some(self.specification(attempt, &task).await?))
     }
 
     /// Renews a lease and, where a phase is given, moves the task to it. False: the attempt is not current.
@@ -103,31 +81,4 @@ impl Orchestrator {
     pub(crate) fn lease_ms(&self) -> i64 {
         i64::try_from(self.config.executor.lease_ms).unwrap_or(i64::MAX)
     }
-}
-
-/// The task in words: what an agent is prompted with.
-fn prompt(task: &TaskRow) -> String {
-    use std::fmt::Write as _;
-    let mut text = format!("Task {}: {}\n", task.key, task.title);
-    if !task.section.is_empty() {
-        let _ = writeln!(text, "Section: {}", task.section.join(" › "));
-    }
-    let mut block = |heading: &str, lines: &[String]| {
-        if !lines.is_empty() {
-            let _ = write!(text, "\n{heading}:\n");
-            for line in lines {
-                let _ = writeln!(text, "- {line}");
-            }
-        }
-    };
-    block("Steps", &task.steps);
-    block("Acceptance criteria", &task.acceptance);
-    block("It will be verified with", &task.verify);
-    if let Some(reason) = &task.life.reason {
-        block("What went wrong last time", std::slice::from_ref(reason));
-    }
-    if !task.description.is_empty() {
-        let _ = write!(text, "\n{}\n", task.description);
-    }
-    text
 }

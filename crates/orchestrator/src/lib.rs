@@ -3,6 +3,7 @@
 //! Every loop is level-triggered: what it does follows from what the database holds, so that it can be stopped and
 //! started at any moment.
 
+mod accounts;
 mod answers;
 mod api;
 mod attempts;
@@ -12,8 +13,11 @@ mod http;
 mod insight;
 mod interventions;
 mod logs;
+mod metrics;
+mod questions;
 mod reconcile;
 mod results;
+mod specification;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -25,10 +29,11 @@ use coditect_core::{Clock, RetryPolicy};
 use coditect_proto::v1::orchestrator_server::{OrchestratorServer, SERVICE_NAME};
 use coditect_queue::Queue;
 use coditect_service::grpc::Api;
+use coditect_service::leadership::{self, Term};
+use coditect_service::metrics::at_scrape;
 use coditect_service::{Config, Service, SystemClock, database, ticker};
 use coditect_store::{Durability, Store};
 use tokio::sync::Notify;
-use tokio_util::task::TaskTracker;
 
 /// What all parts of the orchestrator share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -40,7 +45,7 @@ pub struct Orchestrator {
     clock: SystemClock,
     /// Wakes the reconcile loop.
     wake: Arc<Notify>,
-    /// Since when leases could be renewed at all.
+    /// Since when it is certain that leases could be renewed: the beginning of the term.
     started_at_ms: i64,
     insight: Arc<tokio::sync::Mutex<insight::Insight>>,
     /// Every transition, to whoever listens.
@@ -67,24 +72,32 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         clock,
         config,
     };
-    let tasks = TaskTracker::new();
-    let drain = service.shutdown.drain.clone();
-    tasks.spawn(orchestrator.clone().consume_results(drain.clone()));
-    tasks.spawn(orchestrator.clone().drain_logs(drain.clone()));
-    {
-        let (this, drain) = (orchestrator.clone(), drain.clone());
-        tasks.spawn(async move {
-            let every = this.config.reconcile.interval();
-            ticker::run("orchestrator", every, &this.wake, &drain, || this.reconcile()).await;
-        });
-    }
-    tasks.spawn(orchestrator.clone().keep_backups(drain.clone()));
-    tasks.spawn(orchestrator.clone().tell_transitions(drain.clone()));
+    let act = |term| orchestrator.clone().lead(term);
+    let leading = leadership::lead(&service, &orchestrator.store, act, std::future::pending);
+    let drain = &service.shutdown.drain;
     let serving = http::serve(listener, orchestrator.clone(), drain.clone());
-    tasks.close();
-    let routes = tonic::service::Routes::new(OrchestratorServer::new(orchestrator));
+    let routes = tonic::service::Routes::new(OrchestratorServer::new(orchestrator.clone()));
     let api = Api { routes, names: &[SERVICE_NAME], descriptors: coditect_proto::FILE_DESCRIPTORS };
-    tokio::try_join!(service.serve_grpc(api), serving)?;
-    tasks.wait().await;
+    tokio::try_join!(service.serve_grpc(api), serving, async {
+        tokio::join!(leading, orchestrator.clone().tell_transitions(drain.clone()));
+        Ok(())
+    })?;
     Ok(())
+}
+
+impl Orchestrator {
+    /// What the leader does: everything but to answer, which every instance can.
+    async fn lead(mut self, term: Term) {
+        self.store = term.store;
+        self.started_at_ms = self.clock.now_ms();
+        let this = self.clone();
+        let _told = at_scrape(move || this.clone().snapshot());
+        let every = self.config.reconcile.interval();
+        tokio::join!(
+            self.clone().consume_results(term.ended.clone()),
+            self.clone().drain_logs(term.ended.clone()),
+            self.clone().keep_backups(term.ended.clone()),
+            ticker::run("orchestrator", every, &self.wake, &term.ended, || self.reconcile()),
+        );
+    }
 }

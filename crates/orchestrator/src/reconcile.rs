@@ -3,6 +3,7 @@
 use coditect_core::{Change, Clock, FailureClass, TaskState, Trigger};
 use coditect_queue::Stream;
 use coditect_service::announce::announce;
+use coditect_service::metrics;
 use coditect_store::{AttemptEnd, AttemptRow, StoreError};
 use tracing::debug;
 
@@ -18,6 +19,7 @@ impl Orchestrator {
         self.grant_wishes().await?;
         self.take_up_retries().await?;
         self.end_lost_attempts().await?;
+        self.lift_pauses(self.clock.now_ms()).await?;
         self.trim().await;
         Ok(())
     }
@@ -70,6 +72,7 @@ impl Orchestrator {
         );
         let end =
             AttemptEnd { failure: Some(FailureClass::ExecutorLost), message: Some(message), ..AttemptEnd::default() };
+        metrics::repaired("lost_attempt", 1);
         self.failed(&fence, FailureClass::ExecutorLost, None, end).await
     }
 

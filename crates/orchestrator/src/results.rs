@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use coditect_core::{Change, Clock, FailureClass, TaskState, Trigger, Verdict};
+use coditect_core::{Change, Clock, FailureClass, Lifecycle, TaskState, Trigger, Verdict};
 use coditect_queue::message::{ResultEntry, ResultKind};
 use coditect_queue::{ConsumerOptions, Stream};
 use coditect_service::announce::announce;
-use coditect_store::{AttemptEnd, StoreError};
+use coditect_store::{AttemptEnd, StoreError, Tx};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::Orchestrator;
+use crate::accounts::TURN;
 use crate::attempts::Fence;
+use crate::questions::{Why, question};
 
 /// How long to wait before a result is applied again after the database failed.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -37,7 +39,7 @@ impl Orchestrator {
 
     /// Applies one result, if its attempt is current; else records nothing and says so.
     pub(crate) async fn apply(&self, result: &ResultEntry) -> Result<(), StoreError> {
-        if result.kind != ResultKind::Finished {
+        if result.kind == ResultKind::Progress {
             return Ok(());
         }
         let (Ok(task), Ok(attempt)) = (result.task.parse(), result.attempt.parse()) else {
@@ -45,6 +47,9 @@ impl Orchestrator {
             return Ok(());
         };
         let fence = Fence { task, attempt, token: result.token };
+        if result.kind == ResultKind::Account {
+            return self.account_said(&fence, result, self.clock.now_ms()).await;
+        }
         let end = AttemptEnd {
             failure: result.failure,
             message: Some(result.message.clone()).filter(|text| !text.is_empty()),
@@ -69,9 +74,14 @@ impl Orchestrator {
             debug!(task = %fence.task, attempt = %fence.attempt, "a late result changes nothing");
             return Ok(());
         };
+        let now_ms = self.clock.now_ms();
         let commit = end.commit.clone().unwrap_or_default();
+        let attempt = tx.attempt(fence.attempt).await?;
         let change = Change::Plain(Trigger::Land);
-        let moved = tx.change(&fence.task, &seen, change, end, "orchestrator", self.clock.now_ms()).await?;
+        let moved = tx.change(&fence.task, &seen, change, end, "orchestrator", now_ms).await?;
+        if let (Some(attempt), Some(_)) = (&attempt, &moved) {
+            self.tell_breakers(&mut tx, attempt, None, now_ms).await?;
+        }
         tx.commit().await?;
         if let Some(moved) = moved {
             info!(task = %fence.task, commit, "completed");
@@ -90,27 +100,35 @@ impl Orchestrator {
     ) -> Result<(), StoreError> {
         let now_ms = self.clock.now_ms();
         let mut tx = self.store.begin().await?;
+        if class.pauses_account() {
+            tx.take_turn(TURN, now_ms).await?;
+        }
         let Some(seen) = tx.current(&fence.task, fence.attempt, fence.token).await? else {
             debug!(task = %fence.task, attempt = %fence.attempt, "a late result changes nothing");
             return Ok(());
         };
         let spent = seen.attempts_spent + i64::from(class.spends_attempt());
-        let unit = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
-        let verdict = match seen.state {
-            // It was never claimed: nothing has been tried.
-            TaskState::Assigned => Verdict::Requeue,
-            _ => self.retry.decide(class, spent, seen.attempts_started, reset_at_ms, now_ms, unit),
-        };
+        let message = end.message.clone();
+        let (verdict, why) = self.verdict(&mut tx, fence, &seen, class, &end, now_ms).await?;
         let due_at_ms = match verdict {
             Verdict::RetryAt(at_ms) => Some(at_ms),
             Verdict::Requeue | Verdict::AskPerson => None,
         };
-        let reason = match &end.message {
-            Some(message) => format!("{class}: {message}"),
-            None => class.to_string(),
+        let reason = match (why, &message) {
+            (Some(why), _) => question(fence.task.key(), class, message.as_deref(), why),
+            (None, Some(message)) => format!("{class}: {message}"),
+            (None, None) => class.to_string(),
         };
+        let attempt = tx.attempt(fence.attempt).await?;
         let change = Change::Fail { trigger: verdict.trigger(), class, reason: reason.clone(), due_at_ms };
         let moved = tx.change(&fence.task, &seen, change, end, "orchestrator", now_ms).await?;
+        if let (Some(attempt), Some(_)) = (&attempt, &moved) {
+            self.tell_breakers(&mut tx, attempt, Some(class), now_ms).await?;
+            if class.pauses_account() {
+                let message = message.as_deref().unwrap_or_default();
+                self.pause_account(&mut tx, &attempt.account, class, reset_at_ms, message, now_ms).await?;
+            }
+        }
         tx.commit().await?;
         let Some(moved) = moved else { return Ok(()) };
         warn!(task = %fence.task, %class, to = %moved.now.state, spent, reason = first_line(&reason), "an attempt failed");
@@ -123,6 +141,37 @@ impl Orchestrator {
             });
         }
         Ok(())
+    }
+
+    /// What follows a failure; where that is a person, why.
+    async fn verdict(
+        &self,
+        tx: &mut Tx,
+        fence: &Fence,
+        seen: &Lifecycle,
+        class: FailureClass,
+        end: &AttemptEnd,
+        now_ms: i64,
+    ) -> Result<(Verdict, Option<Why>), StoreError> {
+        if seen.state == TaskState::Assigned {
+            // It was never claimed: nothing has been tried.
+            return Ok((Verdict::Requeue, None));
+        }
+        let spent = seen.attempts_spent + i64::from(class.spends_attempt());
+        let unit = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
+        let verdict = self.retry.decide(class, spent, seen.attempts_started, now_ms, unit);
+        let why = match verdict {
+            Verdict::AskPerson if class.needs_person() => Some(Why::CannotStart),
+            Verdict::AskPerson if spent >= self.retry.max_attempts() => Some(Why::Attempts(spent)),
+            Verdict::AskPerson => Some(Why::Starts(seen.attempts_started)),
+            Verdict::RetryAt(_) | Verdict::Requeue => None,
+        };
+        let budget = self.config.budget.per_task_micros();
+        let cost = tx.task_spent(&fence.task, seen).await?.saturating_add(end.cost_micros.unwrap_or_default());
+        Ok(match why {
+            None if cost >= budget => (Verdict::AskPerson, Some(Why::Budget { spent: cost, budget })),
+            why => (verdict, why),
+        })
     }
 }
 

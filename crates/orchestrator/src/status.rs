@@ -73,10 +73,12 @@ impl Orchestrator {
 
     /// Whether anything still goes on, or will, by itself.
     async fn moves(&self, counts: &[(TaskState, i64)], now_ms: i64) -> Result<bool, StoreError> {
-        let going = |state: TaskState| state.is_active() || matches!(state, TaskState::Ready | TaskState::WaitingRetry);
+        let starts = !self.all_accounts_are_stopped().await?;
+        let waits = |state: TaskState| matches!(state, TaskState::Ready | TaskState::WaitingRetry);
+        let going = |state: TaskState| state.is_active() || (starts && waits(state));
         let pending = counts.iter().any(|(state, count)| *state == TaskState::Pending && *count > 0);
         Ok(counts.iter().any(|(state, count)| going(*state) && *count > 0)
-            || (pending && self.store.any_unblocked().await?)
+            || (starts && pending && self.store.any_unblocked().await?)
             || self.store.any_open_wish().await?
             || self.store.any_tick_due(now_ms - TICK_PATIENCE_MS).await?)
     }

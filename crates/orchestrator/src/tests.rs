@@ -1,5 +1,7 @@
 //! What becomes of attempts, on a real database; Redis is away throughout, which must change nothing.
 
+mod accounts;
+
 use std::sync::Arc;
 
 use coditect_core::{AttemptId, FailureClass, RetryPolicy, TaskId, TaskState};
@@ -83,7 +85,8 @@ impl World {
         let mut tx = self.orchestrator.store.begin().await.unwrap();
         tx.settle_readiness(&self.task, 1).await.unwrap();
         let seen = tx.lifecycle(&self.task).await.unwrap().unwrap();
-        let open = OpenAttempt { id: attempt, agent: "a".to_owned(), account: "default".to_owned() };
+        let open =
+            OpenAttempt { id: attempt, agent: "a".to_owned(), account: "default".to_owned(), because: Vec::new() };
         let moved = tx.assign(&self.task, &seen, open, "task-dispatcher", 1).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         let fence = Fence { task: self.task.clone(), attempt, token: moved.now.token };

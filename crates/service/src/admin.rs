@@ -1,18 +1,29 @@
-//! The admin port: is the process alive, and can it do its work?
+//! The admin port: is the process alive, can it do its work, and how much of it has it done?
 
 use std::io;
 
-use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::IntoResponse,
+    routing::get,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::Readiness;
+use crate::{Readiness, metrics};
 
 /// The routes of the admin port.
 ///
-/// `/healthz` answers 200 as long as the process runs; `/readyz` answers 200 or 503 with every check as JSON.
+/// `/healthz` answers 200 as long as the process runs; `/readyz` answers 200 or 503 with every check as JSON; `/metrics`
+/// is for Prometheus.
 pub fn router(readiness: Readiness) -> Router {
-    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(readyz)).with_state(readiness)
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(async || ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text().await)))
+        .with_state(readiness)
 }
 
 /// Serves the admin port until `until` is cancelled.
@@ -62,6 +73,9 @@ mod tests {
         let answer = get(address, "/readyz").await;
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
         assert!(answer.contains(r#""redis":{"status":"failing","reason":"connection refused"}"#), "{answer}");
+
+        let answer = get(address, "/metrics").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("# EOF\n"), "{answer}");
 
         readiness.pass("redis");
         assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));

@@ -11,7 +11,7 @@ use tracing::{error, info};
 use crate::{
     Config, Readiness, ServiceName, Shutdown, admin,
     grpc::{self, Api},
-    listen, telemetry,
+    listen, metrics, telemetry,
 };
 
 /// What a cut service has to put things down before its process ends.
@@ -161,6 +161,7 @@ where
     shutdown.listen(config.shutdown.drain_limit()).context("cannot listen for signals")?;
     let (address, key) = config.admin_address(*name);
     let listener = listen::bind(address, &key).await?;
+    metrics::started(*name);
     info!(version = env!("CARGO_PKG_VERSION"), admin = %listener.local_addr()?, "started");
     // A task of its own, which answers however busy `run` is, drained or not.
     let mut admin = tokio::spawn(admin::serve(listener, admin::router(readiness.clone()), CancellationToken::new()));

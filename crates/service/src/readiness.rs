@@ -22,6 +22,9 @@ pub struct Report {
     pub draining: bool,
     /// Every check by name.
     pub checks: BTreeMap<String, Check>,
+    /// What else is to be known of it: whether it leads, which configuration it follows.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub notes: BTreeMap<String, String>,
 }
 
 /// One check.
@@ -59,6 +62,13 @@ impl Readiness {
     /// The check fails, and why. The reason is shown to anyone who can reach the admin port: no secrets.
     pub fn fail(&self, check: &str, reason: impl Into<String>) {
         self.set(check, Check::Failing { reason: reason.into() });
+    }
+
+    /// Something to be known of the service that makes it neither ready nor unready. No secrets.
+    pub fn note(&self, about: &str, text: impl Into<String>) {
+        self.change(|report| {
+            report.notes.insert(about.to_owned(), text.into());
+        });
     }
 
     /// The service takes no new work.

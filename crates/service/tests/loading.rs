@@ -69,6 +69,7 @@ fn variables_are_read_as_the_kind_of_their_setting() {
             ("CODITECT_PLAN__PATHS", "PLAN.md, docs/plan.md"),
             ("CODITECT_VERIFY__COMMANDS", r#"["cargo test", "test 1, 2"]"#),
             ("CODITECT_AGENTS__MAPPINGS", r#"{"Backend": "backend-engineer"}"#),
+            ("CODITECT_AGENTS__RULES", r#"[{"agent": "smith", "words": ["iron"], "section": "Forge"}]"#),
             ("CODITECT_EXECUTOR__SCRIPT", "true"),
             ("CODITECT_RETRY__FACTOR", "3"),
             ("CODITECT_LISTEN__GRPC__SYNC_DAEMON", "[::1]:9000"),
@@ -80,6 +81,8 @@ fn variables_are_read_as_the_kind_of_their_setting() {
     assert_eq!(config.plan.paths, ["PLAN.md", "docs/plan.md"]);
     assert_eq!(config.verify.commands, ["cargo test", "test 1, 2"]);
     assert_eq!(config.agents.mappings["Backend"], "backend-engineer");
+    let rules = config.agents.rules("any").rules;
+    assert_eq!((rules[0].agent.as_str(), rules[0].section.as_deref()), ("smith", Some("Forge")));
     assert_eq!(config.executor.script.as_deref(), Some("true"));
     assert!((config.retry.factor - 3.0).abs() < f64::EPSILON);
     let address = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 9000));
@@ -133,7 +136,7 @@ fn a_value_of_the_wrong_kind_is_refused_with_value_expectation_and_origin() {
         (
             r#"{"executor": {"runtime": "magic"}}"#,
             ("X", ""),
-            r#"`executor.runtime` is "magic" in FILE: expected one of: script, command"#,
+            r#"`executor.runtime` is "magic" in FILE: expected one of: script, command, claude-code"#,
         ),
         (r#"{"plan": {"paths": "PLAN.md"}}"#, ("X", ""), r#"`plan.paths` is "PLAN.md" in FILE: expected a list"#),
         (r#"{"plan": {"paths": [7]}}"#, ("X", ""), "`plan.paths.0` is 7 in FILE: expected text"),
@@ -149,6 +152,22 @@ fn a_value_of_the_wrong_kind_is_refused_with_value_expectation_and_origin() {
         ),
         (r#"{"retry": {"factor": "x"}}"#, ("X", ""), r#"`retry.factor` is "x" in FILE: expected a number"#),
         (r#"{"agents": {"mappings": "x"}}"#, ("X", ""), r#"`agents.mappings` is "x" in FILE: expected an object"#),
+        (r#"{"agents": {"rules": {}}}"#, ("X", ""), "`agents.rules` is {} in FILE: expected a list"),
+        (
+            r#"{"agents": {"rules": [{"agent": "smith", "words": "iron"}]}}"#,
+            ("X", ""),
+            r#"`agents.rules.0.words` is "iron" in FILE: expected a list"#,
+        ),
+        (
+            r#"{"agents": {"rules": [{"agent": "smith", "words": ["iron", " "]}]}}"#,
+            ("X", ""),
+            r#"`agents.rules.0.words.1` is " " in FILE: expected some text"#,
+        ),
+        (
+            r#"{"agents": {"rules": [{"agent": "smith"}]}}"#,
+            ("X", ""),
+            "`agents.rules.0.words` is [] in FILE: expected a word, or a `section`: a rule without either would fit no task",
+        ),
         (r#"{"retry": 3}"#, ("X", ""), "`retry` is 3 in FILE: expected an object"),
     ] {
         assert_eq!(refusal(content, &[environment]), format!("a setting is refused: {expected}"));

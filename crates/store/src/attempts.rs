@@ -9,7 +9,8 @@ use crate::{Store, StoreError, Tx};
 macro_rules! attempt_columns {
     () => {
         "id, task_id, generation, number, token, agent, account, executor, state, lease_until_ms, assigned_at_ms, \
-         claimed_at_ms, ended_at_ms, failure, message, commit_id, evidence, cost_micros, tokens_in, tokens_out"
+         claimed_at_ms, ended_at_ms, failure, message, commit_id, evidence, cost_micros, tokens_in, tokens_out, \
+         because, runtime_version"
     };
 }
 
@@ -22,6 +23,19 @@ pub struct OpenAttempt {
     pub agent: String,
     /// The account it is charged to.
     pub account: String,
+    /// Why that agent, in sentences.
+    pub because: Vec<String>,
+}
+
+/// What an earlier attempt of the same generation got wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierFailure {
+    /// The attempt's number.
+    pub number: i64,
+    /// How it failed.
+    pub class: FailureClass,
+    /// In words, or empty.
+    pub message: String,
 }
 
 /// What came of an attempt.
@@ -74,6 +88,10 @@ pub struct AttemptRow {
     pub ended_at_ms: Option<i64>,
     /// What came of it.
     pub end: AttemptEnd,
+    /// Why that agent, in sentences.
+    pub because: Vec<String>,
+    /// The version that the agent's program reported.
+    pub runtime_version: Option<String>,
 }
 
 impl Tx {
@@ -94,10 +112,10 @@ impl Tx {
             return Ok(None);
         };
         sqlx::query(
-            "INSERT INTO attempts (id, task_id, generation, number, token, agent, account, state, assigned_at_ms) \
-             VALUES ($1, $2, $3, \
+            "INSERT INTO attempts (id, task_id, generation, number, token, agent, account, state, assigned_at_ms, \
+             because) VALUES ($1, $2, $3, \
              (SELECT COALESCE(MAX(number), 0) + 1 FROM attempts WHERE task_id = $2 AND generation = $3), \
-             $4, $5, $6, $7, $8)",
+             $4, $5, $6, $7, $8, $9)",
         )
         .bind(open.id.to_string())
         .bind(task.as_str())
@@ -107,6 +125,7 @@ impl Tx {
         .bind(open.account)
         .bind(TaskState::Assigned.as_str())
         .bind(now_ms)
+        .bind(serde_json::Value::from(open.because).to_string())
         .execute(&mut *self.inner)
         .await
         .map_err(StoreError::during("open an attempt"))?;
@@ -198,6 +217,28 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Keeps the version that the agent's program reported.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn keep_runtime_version(&mut self, id: AttemptId, version: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE attempts SET runtime_version = $1 WHERE id = $2")
+            .bind(version)
+            .bind(id.to_string())
+            .execute(&mut *self.inner)
+            .await
+            .map_err(StoreError::during("keep a version"))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Every open attempt, oldest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn open_attempts(&mut self) -> Result<Vec<AttemptRow>, StoreError> {
+        open_attempts(&mut *self.inner).await
+    }
+
     pub(crate) async fn attempt_moves(&mut self, id: AttemptId, to: TaskState) -> Result<(), StoreError> {
         sqlx::query("UPDATE attempts SET state = $1 WHERE id = $2")
             .bind(to.as_str())
@@ -265,13 +306,42 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn open_attempts(&self) -> Result<Vec<AttemptRow>, StoreError> {
-        sqlx::query(concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE ended_at_ms IS NULL ORDER BY id"))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::during("read attempts"))?
-            .iter()
-            .map(attempt)
-            .collect()
+        open_attempts(&self.pool).await
+    }
+
+    /// How the attempts of a task's generation before attempt `before` failed through a fault of their own, oldest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn earlier_failures(
+        &self,
+        task: &TaskId,
+        generation: i64,
+        before: i64,
+    ) -> Result<Vec<EarlierFailure>, StoreError> {
+        let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(
+            "SELECT number, failure, message FROM attempts WHERE task_id = $1 AND generation = $2 AND number < $3 \
+             AND failure IS NOT NULL ORDER BY number",
+        )
+        .bind(task.as_str())
+        .bind(generation)
+        .bind(before)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read earlier failures"))?;
+        let mut failures = Vec::new();
+        for (number, class, message) in rows {
+            let class: FailureClass = class.parse().map_err(|_| StoreError::Corrupt {
+                table: "attempts",
+                id: format!("{task} {generation}.{number}"),
+                column: "failure",
+                value: class,
+            })?;
+            if class.spends_attempt() {
+                failures.push(EarlierFailure { number, class, message: message.unwrap_or_default() });
+            }
+        }
+        Ok(failures)
     }
 
     /// Every attempt at a task, oldest first.
@@ -290,6 +360,16 @@ impl Store {
     }
 }
 
+async fn open_attempts<'e>(on: impl sqlx::Executor<'e, Database = sqlx::Any>) -> Result<Vec<AttemptRow>, StoreError> {
+    sqlx::query(concat!("SELECT ", attempt_columns!(), " FROM attempts WHERE ended_at_ms IS NULL ORDER BY id"))
+        .fetch_all(on)
+        .await
+        .map_err(StoreError::during("read attempts"))?
+        .iter()
+        .map(attempt)
+        .collect()
+}
+
 fn attempt(row: &AnyRow) -> Result<AttemptRow, StoreError> {
     let text: String = get(row, "id")?;
     let corrupt = |column, value: &str| StoreError::Corrupt {
@@ -299,7 +379,13 @@ fn attempt(row: &AnyRow) -> Result<AttemptRow, StoreError> {
         value: value.to_owned(),
     };
     let failure: Option<String> = get(row, "failure")?;
+    let because: Option<String> = get(row, "because")?;
     Ok(AttemptRow {
+        because: match because {
+            Some(json) => serde_json::from_str(&json).map_err(|_| corrupt("because", &json))?,
+            None => Vec::new(),
+        },
+        runtime_version: get(row, "runtime_version")?,
         id: text.parse().map_err(|_| corrupt("id", &text))?,
         task: task_id("attempts", get(row, "task_id")?)?,
         generation: get(row, "generation")?,

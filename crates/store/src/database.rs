@@ -36,6 +36,14 @@ pub struct Store {
     pub(crate) pool: AnyPool,
     writer: AnyPool,
     engine: Engine,
+    pub(crate) fence: Option<LeaderFence>,
+}
+
+/// What a leader's transactions check before anything else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LeaderFence {
+    pub(crate) service: &'static str,
+    pub(crate) epoch: i64,
 }
 
 /// A write transaction. Dropped without [`Tx::commit`], it changes nothing.
@@ -66,7 +74,9 @@ impl Store {
                 move |connection, _| {
                     Box::pin(async move {
                         match (engine, durability) {
-                            (Engine::Postgres, _) => {}
+                            (Engine::Postgres, _) => {
+                                connection.execute(POSTGRES).await?;
+                            }
                             (Engine::Sqlite, Durability::Normal) => {
                                 connection.execute(SQLITE_NORMAL).await?;
                             }
@@ -83,11 +93,11 @@ impl Store {
         match engine {
             Engine::Sqlite => {
                 let writer = pool(1).connect_with(options.clone()).await.map_err(opening)?;
-                Ok(Self { pool: pool(4).connect_lazy_with(options), writer, engine })
+                Ok(Self { pool: pool(4).connect_lazy_with(options), writer, engine, fence: None })
             }
             Engine::Postgres => {
                 let pool = pool(8).connect_with(options).await.map_err(opening)?;
-                Ok(Self { writer: pool.clone(), pool, engine })
+                Ok(Self { writer: pool.clone(), pool, engine, fence: None })
             }
         }
     }
@@ -121,17 +131,37 @@ impl Store {
         }
     }
 
-    /// Begins a write transaction.
+    /// Begins a write transaction; that of a leader ([`Store::led`]) holds off its successor until it ends.
     ///
     /// # Errors
-    /// The database cannot be reached, or is locked by others for too long.
+    /// The database cannot be reached, or is locked by others for too long; [`StoreError::NotLeader`].
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let begin = match self.engine {
             Engine::Sqlite => "BEGIN IMMEDIATE",
             Engine::Postgres => "BEGIN",
         };
         let inner = self.writer.begin_with(begin).await.map_err(StoreError::during("begin a transaction"))?;
-        Ok(Tx { inner })
+        let mut tx = Tx { inner };
+        if let Some(fence) = self.fence {
+            self.check_leader(&mut tx, fence).await?;
+        }
+        Ok(tx)
+    }
+
+    async fn check_leader(&self, tx: &mut Tx, LeaderFence { service, epoch }: LeaderFence) -> Result<(), StoreError> {
+        let check = match self.engine {
+            // The transaction has the only right to write as it is.
+            Engine::Sqlite => "SELECT epoch FROM leases WHERE service = $1 AND epoch = $2",
+            // Keeps off who takes the lease, and not who renews it.
+            Engine::Postgres => "SELECT epoch FROM leases WHERE service = $1 AND epoch = $2 FOR KEY SHARE",
+        };
+        let leads = sqlx::query(check)
+            .bind(service)
+            .bind(epoch)
+            .fetch_optional(&mut *tx.inner)
+            .await
+            .map_err(StoreError::during("check who leads"))?;
+        leads.map(drop).ok_or(StoreError::NotLeader { service, epoch })
     }
 
     /// Whether the database answers.
@@ -159,6 +189,9 @@ const SQLITE_NORMAL: &str =
     "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL";
 const SQLITE_FULL: &str =
     "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL";
+
+/// A process that stands still in mid-transaction must not hold up its successor.
+const POSTGRES: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
 /// A URL without its user and password.
 fn redacted(url: &str) -> String {

@@ -21,6 +21,14 @@ pub enum StoreError {
     /// The schema is not the one this version works with.
     #[error("the database's schema is not that of this version; run `coditect migrate`")]
     Schema,
+    /// Another instance leads the service; nothing was written.
+    #[error("another instance of {service} leads by now; epoch {epoch} is over")]
+    NotLeader {
+        /// The service.
+        service: &'static str,
+        /// The epoch in which this instance led.
+        epoch: i64,
+    },
     /// A row holds what no version of us writes.
     #[error("table {table}, row {id}: column {column} holds {value}, which is not valid")]
     Corrupt {

@@ -39,6 +39,14 @@ impl Tx {
         .map_err(StoreError::during("note an executor"))?;
         Ok(())
     }
+
+    /// As [`Store::executors`].
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn executors(&mut self, since_ms: i64) -> Result<Vec<ExecutorRow>, StoreError> {
+        executors(&mut *self.inner, since_ms).await
+    }
 }
 
 impl Store {
@@ -47,22 +55,29 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn executors(&self, since_ms: i64) -> Result<Vec<ExecutorRow>, StoreError> {
-        sqlx::query("SELECT id, pool, slots, draining, seen_at_ms FROM executors WHERE seen_at_ms >= $1 ORDER BY id")
-            .bind(since_ms)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::during("read executors"))?
-            .iter()
-            .map(|row| {
-                let draining: i64 = get(row, "draining")?;
-                Ok(ExecutorRow {
-                    id: get(row, "id")?,
-                    pool: get(row, "pool")?,
-                    slots: get(row, "slots")?,
-                    draining: draining != 0,
-                    seen_at_ms: get(row, "seen_at_ms")?,
-                })
-            })
-            .collect()
+        executors(&self.pool, since_ms).await
     }
+}
+
+async fn executors<'e>(
+    on: impl sqlx::Executor<'e, Database = sqlx::Any>,
+    since_ms: i64,
+) -> Result<Vec<ExecutorRow>, StoreError> {
+    sqlx::query("SELECT id, pool, slots, draining, seen_at_ms FROM executors WHERE seen_at_ms >= $1 ORDER BY id")
+        .bind(since_ms)
+        .fetch_all(on)
+        .await
+        .map_err(StoreError::during("read executors"))?
+        .iter()
+        .map(|row| {
+            let draining: i64 = get(row, "draining")?;
+            Ok(ExecutorRow {
+                id: get(row, "id")?,
+                pool: get(row, "pool")?,
+                slots: get(row, "slots")?,
+                draining: draining != 0,
+                seen_at_ms: get(row, "seen_at_ms")?,
+            })
+        })
+        .collect()
 }

@@ -8,16 +8,21 @@
 //! and it begins with `BEGIN IMMEDIATE`, so that writers queue instead of failing half-way. Every change of a task's
 //! state goes through [`Tx::change`], which is a compare-and-set.
 
+mod accounts;
+mod agents;
 mod attempts;
 pub mod backup;
+mod breakers;
 mod change;
 mod database;
 mod documents;
 mod error;
 mod executors;
 mod graph;
+mod leases;
 mod logs;
 mod measures;
+mod metrics;
 mod overview;
 mod people;
 mod settings;
@@ -26,15 +31,20 @@ mod tasks;
 pub mod testing;
 mod wishes;
 
-pub use attempts::{AttemptEnd, AttemptRow, OpenAttempt};
+pub use accounts::AccountPause;
+pub use agents::AgentRow;
+pub use attempts::{AttemptEnd, AttemptRow, EarlierFailure, OpenAttempt};
+pub use breakers::BreakerRow;
 pub use change::{EventRow, Moved};
 pub use database::{Durability, Engine, Store, Tx};
 pub use documents::{DocumentRow, PlannedDocument, PlannedTask, Synced, TickDue};
 pub use error::StoreError;
 pub use executors::ExecutorRow;
 pub use graph::{GraphEdge, GraphTask};
+pub use leases::{Lease, LeaseRow};
 pub use logs::LogRow;
 pub use measures::{BreakerBrief, Bucket, Measures, PausedAccount, Tally};
+pub use metrics::{DURATION_BOUNDS_MS, Durations, Used};
 pub use overview::{AttemptNotes, EpicRow, TaskBrief, TaskFilter, Transition};
 pub use people::AnswerRow;
 pub use tasks::{DependencyRow, TaskRow};

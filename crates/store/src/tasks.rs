@@ -4,13 +4,13 @@ use coditect_core::{Lifecycle, Priority, TaskId, TaskState};
 use sqlx::any::AnyRow;
 
 use crate::change::{get, lifecycle, lifecycle_columns, task_id};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, Tx};
 
 macro_rules! task_columns {
     () => {
         concat!(
             "id, document_id, key, title, section, description, position, line, priority, agent, estimate_minutes, \
-             acceptance, verify, script, dangling, steps, marker, rank, ",
+             acceptance, verify, script, dangling, steps, marker, rank, agent_override, ",
             lifecycle_columns!()
         )
     };
@@ -39,6 +39,8 @@ pub struct TaskRow {
     pub priority: Priority,
     /// The agent it asks for.
     pub agent: Option<String>,
+    /// The agent that a person gave it to, over the plan's.
+    pub agent_override: Option<String>,
     /// How long it should take.
     pub estimate_minutes: Option<i64>,
     /// Its steps, in words.
@@ -119,19 +121,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn tasks_in(&self, state: TaskState, limit: i64) -> Result<Vec<TaskRow>, StoreError> {
-        sqlx::query(concat!(
-            "SELECT ",
-            task_columns!(),
-            " FROM tasks WHERE state = $1 ORDER BY priority, rank DESC, ready_at_ms, position LIMIT $2"
-        ))
-        .bind(state.as_str())
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(StoreError::during("read tasks"))?
-        .iter()
-        .map(task)
-        .collect()
+        tasks_in(&self.pool, state, limit).await
     }
 
     /// How many tasks there are in each state.
@@ -203,6 +193,36 @@ impl Store {
     }
 }
 
+impl Tx {
+    /// As [`Store::tasks_in`].
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn tasks_in(&mut self, state: TaskState, limit: i64) -> Result<Vec<TaskRow>, StoreError> {
+        tasks_in(&mut *self.inner, state, limit).await
+    }
+}
+
+async fn tasks_in<'e>(
+    on: impl sqlx::Executor<'e, Database = sqlx::Any>,
+    state: TaskState,
+    limit: i64,
+) -> Result<Vec<TaskRow>, StoreError> {
+    sqlx::query(concat!(
+        "SELECT ",
+        task_columns!(),
+        " FROM tasks WHERE state = $1 ORDER BY priority, rank DESC, ready_at_ms, position LIMIT $2"
+    ))
+    .bind(state.as_str())
+    .bind(limit)
+    .fetch_all(on)
+    .await
+    .map_err(StoreError::during("read tasks"))?
+    .iter()
+    .map(task)
+    .collect()
+}
+
 fn task(row: &AnyRow) -> Result<TaskRow, StoreError> {
     let id: String = get(row, "id")?;
     Ok(TaskRow {
@@ -215,6 +235,7 @@ fn task(row: &AnyRow) -> Result<TaskRow, StoreError> {
         line: get(row, "line")?,
         priority: Priority::from_level(get(row, "priority")?),
         agent: get(row, "agent")?,
+        agent_override: get(row, "agent_override")?,
         estimate_minutes: get(row, "estimate_minutes")?,
         steps: list(&id, "steps", row)?,
         acceptance: list(&id, "acceptance", row)?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use coditect_core::{Clock, TaskState};
 use coditect_queue::message::{Event, PlanChanged};
 use coditect_queue::{CancellationToken, Consumer, Queue, Stream};
-use coditect_service::{Readiness, Service, SystemClock};
+use coditect_service::{Readiness, Service, SystemClock, metrics};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, info, warn};
@@ -83,7 +83,7 @@ impl Daemon {
         mut self,
         mut changes: mpsc::Receiver<usize>,
         mut events: Consumer<Event>,
-        mut asked: mpsc::Receiver<Ask>,
+        asked: &mut mpsc::Receiver<Ask>,
         drain: CancellationToken,
     ) {
         self.sync_all().await;
@@ -135,9 +135,11 @@ impl Daemon {
     /// Takes a file over, tells the resolver, and ticks what waited for it.
     async fn sync(&mut self, at: usize) {
         self.debounces[at].clear();
+        let begun = Instant::now();
         let looked = self.plans.sync(at, self.clock.now_ms()).await;
         match self.settled(looked) {
             Some(Looked::Synced(synced)) => {
+                metrics::synced("to_database", begun.elapsed());
                 let document = self.plans.document(at).id.clone();
                 let entry = PlanChanged {
                     document,
@@ -165,10 +167,13 @@ impl Daemon {
     }
 
     async fn tick(&mut self, at: usize) {
+        let begun = Instant::now();
         let ticked = self.plans.tick(at, self.clock.now_ms()).await;
-        // Somebody is writing: what is due is ticked once the file has been taken over.
-        if self.settled(ticked) == Some(Ticked::Behind) && self.debounces[at].due().is_none() {
-            self.debounces[at].touch(Instant::now());
+        match self.settled(ticked) {
+            Some(Ticked::Done(_)) => metrics::synced("to_plan", begun.elapsed()),
+            // Somebody is writing: what is due is ticked once the file has been taken over.
+            Some(Ticked::Behind) if self.debounces[at].due().is_none() => self.debounces[at].touch(Instant::now()),
+            Some(Ticked::Behind | Ticked::Nothing) | None => {}
         }
     }
 

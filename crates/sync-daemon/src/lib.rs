@@ -12,6 +12,7 @@ pub mod debounce;
 pub mod document;
 pub mod file;
 pub mod planned;
+mod standby;
 pub mod sync;
 pub mod ticks;
 mod tracked;
@@ -21,12 +22,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use coditect_queue::{ConsumerOptions, Queue, Stream, message::Event};
+use coditect_service::leadership::{self, Term};
 use coditect_service::{Config, Service, database};
 use coditect_store::Durability;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tracing::warn;
 
-use crate::daemon::Daemon;
+use crate::daemon::{Ask, Daemon};
+use crate::document::Document;
 use crate::sync::PlanSync;
 
 /// How many requests may wait for the loop.
@@ -48,18 +51,25 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         warn!(path = left.path, "was synced before and is in `plan.paths` no more; its tasks stay as they are");
     }
 
-    let (watch, changes) = watch::Watch::start(&documents);
-    let drain = service.shutdown.drain.clone();
-    let events =
-        queue.consume::<Event>(Stream::Events, ConsumerOptions::new("sync-daemon", "sync-daemon"), drain.clone());
     let (asks, asked) = mpsc::channel(ASKS);
-    let plans = PlanSync::new(store.clone(), documents, config.plan.debounce());
-    let daemon = Daemon::new(plans, queue, watch, &service);
-    tokio::try_join!(service.serve_grpc(api::api(asks, store)), async {
-        daemon.run(changes, events, asked, drain).await;
+    let asked = Mutex::new(asked);
+    let act = |term| act(&service, &queue, &documents, &asked, term);
+    let leading = leadership::lead(&service, &store, act, || standby::refuse(&service, &queue, &asked));
+    tokio::try_join!(service.serve_grpc(api::api(asks, store.clone())), async {
+        leading.await;
         Ok(())
     })?;
     Ok(())
+}
+
+/// What the leader does.
+async fn act(service: &Service, queue: &Queue, documents: &[Document], asked: &Mutex<mpsc::Receiver<Ask>>, term: Term) {
+    let (watch, changes) = watch::Watch::start(documents);
+    let options = ConsumerOptions::new("sync-daemon", "sync-daemon");
+    let events = queue.consume::<Event>(Stream::Events, options, term.ended.clone());
+    let plans = PlanSync::new(term.store, documents.to_vec(), service.config.plan.debounce());
+    let daemon = Daemon::new(plans, queue.clone(), watch, service);
+    daemon.run(changes, events, &mut *asked.lock().await, term.ended).await;
 }
 
 /// The folder that `plan.paths` are relative to.

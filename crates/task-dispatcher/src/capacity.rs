@@ -1,7 +1,7 @@
 //! How many attempts may be open, and how many are.
 
 use coditect_service::Config;
-use coditect_store::{AttemptRow, ExecutorRow, Store, StoreError};
+use coditect_store::{AttemptRow, ExecutorRow};
 
 /// What is in use and what could be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,20 +25,12 @@ impl Capacity {
         max_concurrent.saturating_sub(*active).min(slots.saturating_sub(*taken))
     }
 
-    /// The capacity at this time, with the open attempts.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn read(store: &Store, config: &Config, now_ms: i64) -> Result<(Self, Vec<AttemptRow>), StoreError> {
-        let silence = 3 * i64::try_from(config.executor.heartbeat().as_millis()).unwrap_or(i64::MAX / 3);
-        let executors = store.executors(now_ms.saturating_sub(silence)).await?;
-        let open = store.open_attempts().await?;
+    /// The capacity that these executors lend, with these attempts open.
+    #[must_use]
+    pub fn of(executors: &[ExecutorRow], open: &[AttemptRow], config: &Config) -> Self {
+        let pool = &config.dispatch.pool;
         let max_concurrent = usize::try_from(config.dispatch.max_concurrent).unwrap_or(usize::MAX);
-        Ok((Self::of(&executors, &open, &config.dispatch.pool, max_concurrent), open))
-    }
-
-    fn of(executors: &[ExecutorRow], open: &[AttemptRow], pool: &str, max_concurrent: usize) -> Self {
-        let usable: Vec<_> = executors.iter().filter(|executor| !executor.draining && executor.pool == pool).collect();
+        let usable: Vec<_> = executors.iter().filter(|executor| !executor.draining && executor.pool == *pool).collect();
         let slots = usable.iter().map(|executor| usize::try_from(executor.slots).unwrap_or_default()).sum();
         let takes_slot = |attempt: &&AttemptRow| match &attempt.executor {
             None => true,
@@ -46,6 +38,12 @@ impl Capacity {
         };
         Self { max_concurrent, slots, active: open.len(), taken: open.iter().filter(takes_slot).count() }
     }
+}
+
+/// An executor that was not heard of for this long lends no slots.
+#[must_use]
+pub fn silence_ms(config: &Config) -> i64 {
+    3 * i64::try_from(config.executor.heartbeat().as_millis()).unwrap_or(i64::MAX / 3)
 }
 
 #[cfg(test)]
@@ -75,11 +73,15 @@ mod tests {
             claimed_at_ms: None,
             ended_at_ms: None,
             end: AttemptEnd::default(),
+            because: Vec::new(),
+            runtime_version: None,
         }
     }
 
-    fn free(executors: &[ExecutorRow], open: &[AttemptRow], max_concurrent: usize) -> usize {
-        Capacity::of(executors, open, "default", max_concurrent).free()
+    fn free(executors: &[ExecutorRow], open: &[AttemptRow], max_concurrent: u32) -> usize {
+        let mut config = Config::default();
+        config.dispatch.max_concurrent = max_concurrent;
+        Capacity::of(executors, open, &config).free()
     }
 
     #[test]

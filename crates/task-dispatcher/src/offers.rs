@@ -67,6 +67,8 @@ mod tests {
             claimed_at_ms: None,
             ended_at_ms: None,
             end: AttemptEnd::default(),
+            because: Vec::new(),
+            runtime_version: None,
         }
     }
 

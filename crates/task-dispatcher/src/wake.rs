@@ -1,13 +1,19 @@
 //! What wakes the dispatcher. Entries are acknowledged at once: however many come, they ask for one pass.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use coditect_core::TaskState;
+use coditect_core::{Clock, TaskState};
 use coditect_queue::message::Event;
 use coditect_queue::{CancellationToken, Consumer, Message};
+use coditect_service::SystemClock;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tracing::debug;
+
+/// When a pass is asked for, and what waits until then.
+type Timer = (i64, JoinHandle<()>);
 
 /// Wakes the loop. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +21,8 @@ pub struct Wake {
     /// What the loop waits for.
     pub notify: Arc<Notify>,
     lost: Arc<AtomicBool>,
+    /// The pass that is asked for at a time.
+    timer: Arc<Mutex<Option<Timer>>>,
 }
 
 impl Wake {
@@ -45,6 +53,25 @@ impl Wake {
                 }
                 else => return,
             }
+        }
+    }
+
+    /// Asks for a pass at this time, and no longer at the one that was asked for before.
+    pub fn at(&self, time_ms: Option<i64>) {
+        let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
+        if timer.as_ref().is_some_and(|(at, task)| Some(*at) == time_ms && !task.is_finished()) {
+            return;
+        }
+        if let Some((_, before)) = timer.take() {
+            before.abort();
+        }
+        if let Some(at) = time_ms {
+            let (notify, pause) = (Arc::clone(&self.notify), (at - SystemClock.now_ms()).max(0).unsigned_abs() + 1);
+            let task = tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                notify.notify_one();
+            });
+            *timer = Some((at, task));
         }
     }
 

@@ -10,6 +10,9 @@ use crate::install::ensure;
 use crate::report;
 use crate::tool::Tool;
 
+/// How often leaders are killed in one run.
+const LEADER_KILLS: u32 = 10;
+
 /// Runs the tests so many times; answers whether all passed.
 pub(crate) fn run(install: bool, times: u32) -> anyhow::Result<bool> {
     for tool in [Tool::Git, Tool::Redis] {
@@ -18,7 +21,7 @@ pub(crate) fn run(install: bool, times: u32) -> anyhow::Result<bool> {
     report::remark("Building");
     for build in [
         ["build", "--quiet", "--workspace", "--bins"].as_slice(),
-        &["test", "--quiet", "--package", "coditect-tests", "--test", "kill", "--no-run"],
+        &["test", "--quiet", "--package", "coditect-tests", "--test", "kill", "--test", "leader", "--no-run"],
     ] {
         if !cargo(build).status().context("cannot run cargo")?.success() {
             bail!("cargo {} failed: see above", build.join(" "));
@@ -27,8 +30,7 @@ pub(crate) fn run(install: bool, times: u32) -> anyhow::Result<bool> {
     let began = Instant::now();
     for run in 1..=times {
         let this = Instant::now();
-        let mut tests = cargo(&["test", "--package", "coditect-tests", "--test", "kill", "--", "--nocapture"]);
-        let passed = tests.status().context("cannot run cargo")?.success();
+        let passed = tests("kill")?;
         report::result(if passed { "passed" } else { "FAILED" }, &format!("run {run} of {times}"), this.elapsed());
         if !passed {
             report::say(&format!("{} of {times} runs passed; stopped at the first that did not", run - 1));
@@ -36,5 +38,15 @@ pub(crate) fn run(install: bool, times: u32) -> anyhow::Result<bool> {
         }
     }
     report::say(&format!("{times} of {times} runs passed ({})", report::time(began.elapsed())));
-    Ok(true)
+    let this = Instant::now();
+    let passed = tests("leader")?;
+    let what = format!("leaders killed {LEADER_KILLS} times in a run");
+    report::result(if passed { "passed" } else { "FAILED" }, &what, this.elapsed());
+    Ok(passed)
+}
+
+fn tests(name: &str) -> anyhow::Result<bool> {
+    let mut tests = cargo(&["test", "--package", "coditect-tests", "--test", name, "--", "--nocapture"]);
+    tests.env("CODITECT_TEST_KILLS", LEADER_KILLS.to_string());
+    Ok(tests.status().context("cannot run cargo")?.success())
 }

@@ -1,12 +1,18 @@
 //! Developer commands: `cargo xtask demo` and `cargo xtask test`, on a machine that has Rust and little else.
 
+mod alerts;
 mod cargo;
+mod chart;
+mod dashboard;
 mod demo;
+mod images;
 mod install;
 mod kill_matrix;
+mod real_cli;
 mod report;
 mod test;
 mod tool;
+mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -37,6 +43,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
         arguments: Vec<OsString>,
     },
+    /// Build the dashboard, which the next build of the orchestrator embeds
+    #[command(after_help = "Example: cargo xtask dashboard --check && cargo build -p orchestrator")]
+    Dashboard {
+        /// Its types, lints and tests first
+        #[arg(long)]
+        check: bool,
+    },
     /// Everything that continuous integration checks
     #[command(
         long_about = "Everything that continuous integration checks: format, lints, build, tests.\n\nThe tests start \
@@ -47,9 +60,18 @@ enum Command {
     Test {
         #[command(flatten)]
         tools: Tools,
-        /// Also what takes longer: the documentation, without a warning
+        /// Also what takes longer: the documentation, without a warning, the validation run, the system in containers
         #[arg(long)]
         full: bool,
+    },
+    /// Run a plan of 122 tasks with agents that go wrong and nobody who helps; say go or no-go
+    #[command(after_help = "Example: cargo xtask validate --seed 7 --keep /tmp/validation")]
+    Validate {
+        #[command(flatten)]
+        tools: Tools,
+        /// `--seed N`: how the agents go wrong; `--keep DIR`: work there and keep it; `--database URL`: an empty one
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
     },
     /// Run the tests that kill services many times over; stop at the first failure
     #[command(after_help = "Example: cargo xtask kill-matrix 20")]
@@ -59,6 +81,34 @@ enum Command {
         /// How many times
         #[arg(default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         times: u32,
+    },
+    /// Install Claude Code below the target folder and run the tests against it, with a scripted API
+    #[command(after_help = "Example: cargo xtask real-cli")]
+    RealCli {
+        #[command(flatten)]
+        tools: Tools,
+    },
+    /// Lint and render the Helm chart, and check it against Kubernetes' schemas
+    #[command(after_help = "Example: cargo xtask chart --write")]
+    Chart {
+        #[command(flatten)]
+        tools: Tools,
+        /// Write what is made from the chart: k8s/, the schema of its values, copies of alerts and dashboard
+        #[arg(long)]
+        write: bool,
+    },
+    /// Check and test the alert rules, and the queries of the Grafana dashboard
+    #[command(after_help = "Example: cargo xtask alerts")]
+    Alerts {
+        #[command(flatten)]
+        tools: Tools,
+    },
+    /// Build the image, run the compose file with two executors, kill one, and see a plan completed
+    #[command(after_help = "Example: cargo xtask images --inside")]
+    Images {
+        /// Compile inside the engine, as the Dockerfile does by default, instead of taking binaries from here
+        #[arg(long)]
+        inside: bool,
     },
 }
 
@@ -72,8 +122,14 @@ struct Tools {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo { tools, arguments } => demo::run(!tools.no_install, &arguments),
+        Command::Dashboard { check } => dashboard::run(check),
         Command::Test { tools, full } => test::run(!tools.no_install, full),
+        Command::Validate { tools, arguments } => validate::run(!tools.no_install, &arguments),
+        Command::Chart { tools, write } => chart::run(!tools.no_install, write),
+        Command::Alerts { tools } => alerts::run(!tools.no_install),
+        Command::Images { inside } => images::run(inside),
         Command::KillMatrix { tools, times } => kill_matrix::run(!tools.no_install, times),
+        Command::RealCli { tools } => real_cli::run(!tools.no_install),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -10,8 +10,10 @@ use anyhow::Context;
 
 use crate::cargo::cargo;
 use crate::install::ensure;
+use crate::real_cli;
 use crate::report::{self, Counts};
 use crate::tool::{Tool, postgres};
+use crate::{alerts, chart, dashboard, images, validate};
 
 /// Runs the checks; answers whether all passed.
 pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
@@ -20,7 +22,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     for tool in [Tool::Git, Tool::Redis] {
         ensure(tool, install)?;
     }
-    let optional = |tool: Tool, what: &str| match ensure(tool, install) {
+    let or_skip = |there: anyhow::Result<()>, what: &str| match there {
         Ok(()) => Ok(true),
         Err(error) if strict => Err(error.context(format!("with CI=true {what} may not be skipped"))),
         Err(error) => {
@@ -29,9 +31,15 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
             Ok(false)
         }
     };
+    let optional = |tool: Tool, what: &str| or_skip(ensure(tool, install), what);
     let format = optional(Tool::Rustfmt, "format")?;
     let lints = optional(Tool::Clippy, "lints")?;
     optional(Tool::Postgres, "tests on PostgreSQL")?;
+    or_skip(real_cli::ensure(install), "tests with the real Claude Code")?;
+    let chart = or_skip(chart::prepare(install), "chart")?;
+    let alerts = optional(Tool::Promtool, "alerts")?;
+    let images = full && or_skip(images::prepare(), "images")?;
+    let dashboard = optional(Tool::Node, "dashboard")?;
 
     let mut checks = Vec::new();
     if format {
@@ -40,6 +48,15 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     if lints {
         checks.push(check("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?);
     }
+    if chart {
+        checks.push(within("chart", chart::check));
+    }
+    if alerts {
+        checks.push(within("alerts", alerts::check));
+    }
+    if dashboard {
+        checks.push(dashboard::check()?);
+    }
     if full {
         checks.push(documentation()?);
     }
@@ -47,6 +64,12 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     let built = check("build", &["build", "--workspace", "--bins"])?;
     checks.push(built);
     checks.push(built && tests(strict)?);
+    if full {
+        checks.push(built && quietly("validation", validate::built()?)?);
+    }
+    if images {
+        checks.push(within("images", || images::check(false)));
+    }
 
     let passed = checks.iter().all(|passed| *passed);
     let verdict = if passed { "passed" } else { "FAILED" };
@@ -57,6 +80,18 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
 /// Runs one check quietly.
 fn check(name: &str, arguments: &[&str]) -> anyhow::Result<bool> {
     quietly(name, cargo(arguments))
+}
+
+/// Makes one check that is ours.
+fn within(name: &str, check: impl FnOnce() -> anyhow::Result<()>) -> bool {
+    report::doing(name);
+    let began = Instant::now();
+    let checked = check();
+    report::result(if checked.is_ok() { "ok" } else { "FAILED" }, name, began.elapsed());
+    if let Err(error) = &checked {
+        report::say(&format!("{error:#}"));
+    }
+    checked.is_ok()
 }
 
 fn documentation() -> anyhow::Result<bool> {

@@ -11,6 +11,9 @@ use crate::install::Manager;
 /// Streams with all that the queue asks of them came with this version.
 const OLDEST_REDIS: u32 = 7;
 
+/// The oldest Node.js that the tools of the dashboard run on.
+const OLDEST_NODE: (u32, u32) = (20, 19);
+
 /// Something that has to be on the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tool {
@@ -24,6 +27,12 @@ pub(crate) enum Tool {
     Rustfmt,
     /// `cargo clippy`
     Clippy,
+    /// Runs Helm's library, for checks of the chart.
+    Python,
+    /// Checks alert rules.
+    Promtool,
+    /// Builds the dashboard. Comes with npm.
+    Node,
 }
 
 /// Whether a tool is there.
@@ -46,6 +55,9 @@ impl Tool {
             Self::Postgres => "PostgreSQL",
             Self::Rustfmt => "rustfmt",
             Self::Clippy => "clippy",
+            Self::Python => "python3 with venv",
+            Self::Promtool => "promtool",
+            Self::Node => "Node.js",
         }
     }
 
@@ -58,6 +70,9 @@ impl Tool {
             Self::Postgres => found(postgres().is_some()),
             Self::Rustfmt => found(works(cargo(&["fmt", "--version"]))),
             Self::Clippy => found(works(cargo(&["clippy", "--version"]))),
+            Self::Python => found(works(python())),
+            Self::Promtool => found(in_path("promtool").is_some()),
+            Self::Node => node(),
         }
     }
 
@@ -74,7 +89,16 @@ impl Tool {
             (Self::Rustfmt, Manager::Rustup | Manager::Apt | Manager::Dnf) => &[&["rustfmt"]],
             (Self::Clippy, Manager::Rustup | Manager::Dnf) => &[&["clippy"]],
             (Self::Clippy, Manager::Apt) => &[&["rust-clippy"]],
-            (Self::Git | Self::Redis | Self::Postgres, Manager::Rustup)
+            (Self::Python, Manager::Apt) => &[&["python3", "python3-venv"]],
+            (Self::Python, Manager::Dnf | Manager::Brew) => &[&["python3"]],
+            (Self::Promtool, Manager::Apt | Manager::Brew) => &[&["prometheus"]],
+            (Self::Promtool, Manager::Dnf) => &[&["golang-github-prometheus"]],
+            (Self::Node, Manager::Apt | Manager::Dnf) => &[&["nodejs", "npm"]],
+            (Self::Node, Manager::Brew) => &[&["node"]],
+            (
+                Self::Git | Self::Redis | Self::Postgres | Self::Python | Self::Promtool | Self::Node,
+                Manager::Rustup,
+            )
             | (Self::Rustfmt | Self::Clippy, Manager::Brew) => &[],
         }
     }
@@ -130,10 +154,38 @@ fn redis(program: &Path) -> Found {
     }
 }
 
+fn node() -> Found {
+    if in_path("npm").is_none() {
+        return Found::No;
+    }
+    let Ok(output) = Command::new("node").arg("--version").output() else { return Found::No };
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let (major, minor) = OLDEST_NODE;
+    match major_and_minor(&said) {
+        Some(version) if version < OLDEST_NODE => Found::Unfit(format!(
+            "Node.js is {said}; {major}.{minor} or later is needed. Newer packages: https://nodejs.org/en/download"
+        )),
+        _ => Found::Yes,
+    }
+}
+
+/// The first two numbers of what `node --version` says: `v20.19.0`.
+fn major_and_minor(said: &str) -> Option<(u32, u32)> {
+    let mut numbers = said.strip_prefix('v')?.split('.').map(str::parse::<u32>);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
 /// The first number of what `redis-server --version` says: `Redis server v=7.0.15 sha=…`.
 fn major(said: &str) -> Option<u32> {
     let version = said.split_whitespace().find_map(|word| word.strip_prefix("v="))?;
     version.split('.').next()?.parse().ok()
+}
+
+/// A Python that makes virtual environments, and is new enough for what is put into them.
+fn python() -> Command {
+    let mut command = Command::new("python3");
+    command.args(["-c", "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))"]);
+    command
 }
 
 fn works(mut command: Command) -> bool {
@@ -156,9 +208,17 @@ mod tests {
     }
 
     #[test]
+    fn the_version_of_node_is_read_and_compared_by_number() {
+        assert_eq!(major_and_minor("v20.19.0"), Some(OLDEST_NODE));
+        assert!(major_and_minor("v20.9.0") < Some(OLDEST_NODE));
+        assert!(major_and_minor("v22.1.0-nightly") > Some(OLDEST_NODE));
+        assert_eq!(major_and_minor("20.19"), None);
+    }
+
+    #[test]
     fn every_manager_of_systems_has_the_servers() {
         for manager in [Manager::Apt, Manager::Dnf, Manager::Brew] {
-            for tool in [Tool::Git, Tool::Redis, Tool::Postgres] {
+            for tool in [Tool::Git, Tool::Redis, Tool::Postgres, Tool::Node] {
                 assert!(!tool.packages(manager).is_empty(), "{} with {manager:?}", tool.name());
             }
         }

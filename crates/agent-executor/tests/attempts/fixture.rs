@@ -155,7 +155,7 @@ pub(crate) fn landed(outcome: &Outcome) -> &str {
 pub(crate) fn failed(outcome: &Outcome, expected: FailureClass) -> (&str, &Evidence) {
     match outcome {
         Outcome::Landed { commit, .. } => panic!("landed as {commit}"),
-        Outcome::Failed { class, message, evidence } => {
+        Outcome::Failed { class, message, evidence, .. } => {
             assert_eq!(*class, expected, "{message}");
             (message, evidence)
         }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use coditect_plan::Severity;
 use coditect_service::Config;
+use coditect_service::config::{AccountConfig, Runtime};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use serde_json::json;
@@ -87,6 +88,7 @@ pub(crate) async fn run(args: Args) -> Result<u8, Failure> {
     match Config::load(config.as_deref()) {
         Ok(config) => {
             findings.push(Finding::ok("configuration", "fine"));
+            findings.extend(agent(&config));
             if let Ok(repository) = &repository {
                 findings.extend(state(repository, &config));
             }
@@ -177,6 +179,26 @@ fn plans(root: Option<&Path>, config: &Config) -> Vec<Finding> {
         }
     };
     config.plan.paths.iter().map(look).collect()
+}
+
+/// The agent's program and the accounts' credentials. Where another runtime is set, they are not needed.
+fn agent(config: &Config) -> Vec<Finding> {
+    const CHECK: &str = "Claude Code";
+    let needed = config.executor.runtime == Runtime::ClaudeCode;
+    let program = match checks::claude(config) {
+        Ok(version) => Finding::ok(CHECK, output::short(&version, 60)),
+        Err(failure) if needed => Finding::missing(CHECK, failure),
+        Err(_) => Finding::ok(CHECK, "not here, and not needed by the runtime that is set"),
+    };
+    let credential = |(name, account): (&String, &AccountConfig)| match checks::is_set(&account.credential) {
+        true => Finding::ok("credential", format!("account {name}: {} is set", account.credential)),
+        false => {
+            let (found, cure) = checks::no_credential((name, account));
+            Finding::warning("credential", found, cure)
+        }
+    };
+    let credentials = config.accounts.iter().filter(|_| needed).map(credential);
+    std::iter::once(program).chain(credentials).collect()
 }
 
 async fn database(config: &Config) -> Finding {

@@ -1,5 +1,6 @@
 //! The commands, one file a group.
 
+pub(crate) mod agents;
 pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod doctor;

@@ -3,8 +3,11 @@
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use coditect_plan::Severity;
+use coditect_service::Config;
+use coditect_service::config::{AccountConfig, Runtime};
 
 use super::names;
 use super::settings::Settings;
@@ -25,7 +28,48 @@ pub(super) fn all(settings: &Settings) -> Result<Vec<Warning>, Failure> {
     http(settings)?;
     redis_server()?;
     service_binaries()?;
+    warnings.extend(agent(&settings.config)?);
     Ok(warnings)
+}
+
+/// The agent's program, and a credential of at least one account, where the runtime needs them.
+fn agent(config: &Config) -> Result<Vec<Warning>, Failure> {
+    if config.executor.runtime != Runtime::ClaudeCode {
+        return Ok(Vec::new());
+    }
+    claude(config)?;
+    let missing: Vec<_> =
+        config.accounts.iter().filter(|(_, account)| !is_set(&account.credential)).map(no_credential).collect();
+    if missing.len() == config.accounts.len() {
+        let (message, help) = missing.into_iter().next().unwrap_or_default();
+        return Err(Failure::wrong(message).help(help));
+    }
+    Ok(missing)
+}
+
+/// Claude Code's version.
+pub(crate) fn claude(config: &Config) -> Result<String, Failure> {
+    let name = &config.executor.claude.program;
+    match Command::new(name).arg("--version").stdin(Stdio::null()).output() {
+        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+        _ => Err(Failure::wrong(format!("Claude Code cannot be run: there is no working `{name}`")).help(
+            "install it (npm install -g @anthropic-ai/claude-code), or say where it is with executor.claude.program",
+        )),
+    }
+}
+
+/// That an account's credential is not set, and what to do. Its value is shown to nobody.
+pub(crate) fn no_credential((name, account): (&String, &AccountConfig)) -> Warning {
+    let variable = &account.credential;
+    (
+        format!("account {name} has no credential: {variable} is not set"),
+        format!("export {variable}=…, or name another variable with accounts.{name}.credential"),
+    )
+}
+
+/// Whether a variable has a value.
+pub(crate) fn is_set(variable: &str) -> bool {
+    std::env::var(variable).is_ok_and(|value| !value.trim().is_empty())
 }
 
 /// The repository: a commit to begin from, and a target branch that nobody has checked out.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use coditect_queue::Queue;
 use coditect_service::config::{ShutdownConfig, variable};
+use coditect_service::leadership::{INSTANCE, machine};
 use coditect_service::{SUPERVISED, ServiceName};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -70,6 +71,11 @@ impl Fleet {
             environment.extend(DATABASE.map(|name| (name.to_owned(), None)));
             environment.push((variable("database.url"), None));
             environment.extend(credentials.iter().cloned());
+            // And nobody but they those of the accounts.
+            if service != ServiceName::AgentExecutor {
+                let accounts = settings.config.accounts.values();
+                environment.extend(accounts.map(|account| (account.credential.clone(), None)));
+            }
             if service != ServiceName::Orchestrator {
                 environment.extend(TOKEN.map(|name| (name.to_owned(), None)));
             }
@@ -194,6 +200,8 @@ fn common(settings: &Settings, ports: &Ports) -> Vec<(String, Option<String>)> {
     let file = settings.config_file.as_ref().map(|file| file.display().to_string());
     told.push(("CODITECT_CONFIG".to_owned(), file));
     told.push((SUPERVISED.to_owned(), Some("1".to_owned())));
+    // One process of each service at a time: what is started again need not wait for its predecessor's lease.
+    told.push((INSTANCE.to_owned(), Some(format!("{}:{}", machine(), root.display()))));
     told.push(("REDIS_URL_FILE".to_owned(), None));
     told.push(("REDIS_URL".to_owned(), Some(ports.redis_url())));
     if settings.tell && std::env::var_os("RUST_LOG").is_none() {

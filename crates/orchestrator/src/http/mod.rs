@@ -3,11 +3,11 @@
 //! A route is a thin skin over the gRPC service: what it answers is the same message, as JSON. [`routes`] has them,
 //! [`events`] and [`logs`] the streams, [`guard`] who may use them, [`error`] how a refusal looks.
 
+mod assets;
 mod error;
 mod events;
 mod guard;
 mod logs;
-mod page;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -70,7 +70,7 @@ fn router(orchestrator: Orchestrator, guard: Guard, drain: CancellationToken) ->
         .with_state(app)
         // What is not there is said in JSON below /api, and by the page elsewhere.
         .route("/api/{*rest}", axum::routing::any(async || Refusal::route()))
-        .fallback_service(page::router())
+        .fallback_service(assets::router())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn_with_state(guard, guard::check))
 }

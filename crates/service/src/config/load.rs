@@ -94,7 +94,11 @@ pub(super) fn load(file: Option<&Path>, environment: &Environment) -> Result<Con
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Refused(problems)) }
 }
 
+/// Where a setting comes from; of what is within a list, where the list does.
 fn origin(figment: &Figment, path: &str) -> Option<String> {
+    let is_place = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let within = path.split('.').take_while(|part| !is_place(part)).map(|part| part.len() + 1).sum::<usize>();
+    let path = path.get(..within.saturating_sub(1)).unwrap_or(path);
     figment.find_metadata(path).map(|metadata| metadata.name.to_string())
 }
 

@@ -3,6 +3,8 @@
 //! Defaults, then the JSON file, then `CODITECT_<SECTION>__<KEY>`, then `DATABASE_URL` and `REDIS_URL`; what comes
 //! later wins. The doc comments of the sections are the descriptions in the generated JSON Schema.
 
+mod accounts;
+mod agents;
 mod environment;
 mod error;
 mod http;
@@ -12,12 +14,14 @@ mod rules;
 mod secret;
 mod work;
 
-use std::{net::SocketAddr, path::Path};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use accounts::{AccountConfig, BreakerConfig, BudgetConfig};
+pub use agents::{AgentRule, AgentsConfig};
 pub use environment::{Environment, variable};
 pub use error::{ConfigError, Problem};
 pub use http::{BackupConfig, HttpConfig};
@@ -28,15 +32,15 @@ pub use infrastructure::{
 pub use load::DEFAULT_FILE;
 pub use secret::{SecretText, SecretUrl};
 pub use work::{
-    AgentsConfig, DispatchConfig, ExecutorConfig, PlanConfig, ProjectConfig, ReconcileConfig, RepositoryConfig,
-    RetryConfig, Runtime, VerifyConfig,
+    ClaudeConfig, DispatchConfig, ExecutorConfig, PermissionMode, PlanConfig, ProjectConfig, ReconcileConfig,
+    RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
 };
 
 use crate::ServiceName;
 
 /// Settings of the CODITECT orchestration system. Every one has a default; environment variables named
 /// `CODITECT_<SECTION>__<KEY>` override the file.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The project that is worked on.
@@ -51,8 +55,14 @@ pub struct Config {
     pub redis: RedisConfig,
     /// How ready tasks are given to agents.
     pub dispatch: DispatchConfig,
-    /// Where agents are defined and what they are called.
+    /// Where agents are defined, what they are called, and which tasks they get.
     pub agents: AgentsConfig,
+    /// The accounts that attempts are charged to, by name.
+    pub accounts: BTreeMap<String, AccountConfig>,
+    /// What may be spent.
+    pub budget: BudgetConfig,
+    /// When an agent or an account that keeps failing is left alone.
+    pub breaker: BreakerConfig,
     /// How agents are run.
     pub executor: ExecutorConfig,
     /// How results are verified.
@@ -71,6 +81,32 @@ pub struct Config {
     pub shutdown: ShutdownConfig,
     /// What services log.
     pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            project: Default::default(),
+            plan: Default::default(),
+            repository: Default::default(),
+            database: Default::default(),
+            redis: Default::default(),
+            dispatch: Default::default(),
+            agents: Default::default(),
+            accounts: accounts::default_accounts(),
+            budget: Default::default(),
+            breaker: Default::default(),
+            http: Default::default(),
+            backup: Default::default(),
+            executor: Default::default(),
+            verify: Default::default(),
+            retry: Default::default(),
+            reconcile: Default::default(),
+            listen: Default::default(),
+            shutdown: Default::default(),
+            log: Default::default(),
+        }
+    }
 }
 
 impl Config {

@@ -3,7 +3,7 @@
 use coditect_core::RetryPolicy;
 use serde_json::Value;
 
-use super::{Config, Runtime, SecretUrl};
+use super::{Config, Runtime, SecretUrl, accounts};
 
 /// A broken rule: the setting, its value unless secret, and what was expected.
 type Broken = (String, Option<String>, String);
@@ -21,6 +21,8 @@ pub(super) fn broken(config: &Config, in_file: impl Fn(&str) -> bool) -> Vec<Bro
     ranges(&Config::schema(), &values, "", &mut broken);
     names(config, &mut broken);
     combinations(config, &mut broken);
+    broken.extend(accounts::broken(config));
+    broken.extend(super::agents::broken(&config.agents));
     url("database.url", &config.database.url, &["sqlite", "postgres", "postgresql"], &in_file, &mut broken);
     let redis = ["redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"];
     url("redis.url", &config.redis.url, &redis, &in_file, &mut broken);
@@ -47,6 +49,14 @@ fn ranges(schema: &Value, value: &Value, path: &str, broken: &mut Vec<Broken>) {
         for (key, schema) in properties {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             ranges(schema, value.get(key).unwrap_or(&Value::Null), &path, broken);
+        }
+    }
+    // A map: every value of it.
+    if let (Some(schema), Some(values)) = (schema.get("additionalProperties"), value.as_object())
+        && schema.is_object()
+    {
+        for (key, value) in values {
+            ranges(schema, value, &format!("{path}.{key}"), broken);
         }
     }
     let Some(number) = value.as_f64() else { return };
@@ -82,15 +92,19 @@ fn names(config: &Config, broken: &mut Vec<Broken>) {
         ("dispatch.pool", &config.dispatch.pool),
         ("backup.directory", &config.backup.directory),
         ("executor.data_dir", &config.executor.data_dir),
+        ("executor.claude.program", &config.executor.claude.program),
     ] {
         if text.trim().is_empty() {
             refuse(path, text, "expected some text");
         }
     }
-    let endpoint = &config.executor.orchestrator;
-    if !["http://", "https://"].iter().any(|scheme| endpoint.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
-    {
-        refuse("executor.orchestrator", endpoint, "expected a URL like http://127.0.0.1:7001");
+    let endpoint = |url: &str| {
+        ["http://", "https://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+    };
+    let executor = &config.executor;
+    if executor.orchestrators().next().is_none() || !executor.orchestrators().all(endpoint) {
+        let expected = "expected a URL like http://127.0.0.1:7001, or several with commas between them";
+        refuse("executor.orchestrator", &executor.orchestrator, expected);
     }
 }
 

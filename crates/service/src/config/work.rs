@@ -1,6 +1,6 @@
-//! The sections about the work: project, plans, repository, agents, verification, retries.
+//! The sections about the work: project, plans, repository, execution, verification, retries.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use coditect_core::{InvalidRetryPolicy, RetryPolicy};
 use schemars::JsonSchema;
@@ -82,25 +82,72 @@ impl Default for DispatchConfig {
     }
 }
 
-/// Where agents are defined and what they are called.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct AgentsConfig {
-    /// Folders of agent definitions, relative to the repository.
-    pub directories: Vec<String>,
-    /// Other names for agents: the name a plan uses, and the agent it means.
-    pub mappings: BTreeMap<String, String>,
-}
-
 /// The program that does the work of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Runtime {
     /// The task's own fenced `sh` block, else `executor.script`.
     #[default]
     Script,
     /// `executor.command`, with the task on its standard input.
     Command,
+    /// Claude Code, as `executor.claude` has it.
+    ClaudeCode,
+}
+
+/// What Claude Code does when an agent wants to use a tool that is not allowed: nobody is there to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum PermissionMode {
+    /// It is refused, and the agent goes on without.
+    #[default]
+    DontAsk,
+    /// As `dontAsk`, but files in the worktree may be changed.
+    AcceptEdits,
+    /// Everything is allowed. For executors that are a sandbox themselves.
+    BypassPermissions,
+}
+
+impl PermissionMode {
+    /// The name on Claude Code's command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DontAsk => "dontAsk",
+            Self::AcceptEdits => "acceptEdits",
+            Self::BypassPermissions => "bypassPermissions",
+        }
+    }
+}
+
+/// How Claude Code is run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClaudeConfig {
+    /// The program: a name in the executor's `PATH`, or a path.
+    pub program: String,
+    /// The model for agents whose definition names none; without one, the program's own choice.
+    pub model: Option<String>,
+    /// How many times the model may be called in one attempt.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_turns: u32,
+    /// What happens when an agent wants to use a tool that is not allowed.
+    pub permission_mode: PermissionMode,
+    /// The tools that agents may use.
+    pub allowed_tools: Vec<String>,
+}
+
+impl Default for ClaudeConfig {
+    fn default() -> Self {
+        let tools = ["Read", "Edit", "Write", "Bash", "Glob", "Grep", "NotebookEdit", "TodoWrite"];
+        Self {
+            program: "claude".into(),
+            model: None,
+            max_turns: 50,
+            permission_mode: PermissionMode::DontAsk,
+            allowed_tools: tools.map(str::to_owned).into(),
+        }
+    }
 }
 
 /// How agents are run.
@@ -117,6 +164,8 @@ pub struct ExecutorConfig {
     pub script: Option<String>,
     /// For the `command` runtime: the program and its arguments.
     pub command: Vec<String>,
+    /// For the `claude-code` runtime.
+    pub claude: ClaudeConfig,
     /// How long an attempt may take, in milliseconds.
     #[schemars(range(min = 1_000))]
     pub wall_limit_ms: u64,
@@ -137,7 +186,7 @@ pub struct ExecutorConfig {
     pub env_allow: Vec<String>,
     /// The folder for clones, worktrees and logs.
     pub data_dir: String,
-    /// The orchestrator's gRPC server, as a URL.
+    /// The orchestrator's gRPC server, as a URL; or those of several instances, separated by commas.
     pub orchestrator: String,
 }
 
@@ -148,6 +197,7 @@ impl Default for ExecutorConfig {
             runtime: Runtime::Script,
             script: None,
             command: Vec::new(),
+            claude: ClaudeConfig::default(),
             wall_limit_ms: 7_200_000,
             silence_limit_ms: 1_800_000,
             kill_grace_ms: 5_000,
@@ -183,6 +233,11 @@ impl ExecutorConfig {
     #[must_use]
     pub const fn lease(&self) -> Duration {
         Duration::from_millis(self.lease_ms)
+    }
+
+    /// The URLs of the orchestrator's instances.
+    pub fn orchestrators(&self) -> impl Iterator<Item = &str> {
+        self.orchestrator.split(',').map(str::trim).filter(|url| !url.is_empty())
     }
 
     /// How often a claim is renewed: two renewals may be lost without losing the claim.

@@ -4,11 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod accounts;
 mod attempts;
 mod changes;
 mod documents;
 mod facts;
 mod graph;
+mod leases;
+mod metrics;
 mod people;
 mod plan;
 mod schema;
@@ -38,6 +41,15 @@ macro_rules! on_both_engines {
 }
 
 on_both_engines! {
+    metrics:
+        counts_of_an_empty_database_are_empty,
+        attempts_are_counted_by_what_came_of_them;
+    leases:
+        a_lease_is_one_holders_until_it_runs_out_and_then_the_next_ones_with_a_higher_epoch,
+        a_lease_is_renewed_by_its_holder_alone_and_given_back_at_once,
+        the_lease_of_one_that_is_dead_for_certain_is_taken_at_once,
+        a_leader_that_was_succeeded_writes_nothing_any_more,
+        a_successor_waits_for_the_transaction_its_predecessor_has_open;
     schema:
         migrating_again_changes_nothing,
         a_database_that_was_never_migrated_is_refused,
@@ -92,4 +104,15 @@ on_both_engines! {
         every_table_is_backed_up,
         a_backup_restores_everything_on_either_engine,
         a_broken_backup_is_refused_and_changes_nothing;
+    accounts:
+        of_two_pauses_the_longer_one_holds,
+        a_pause_is_lifted_when_its_time_is_over_or_a_person_says_so,
+        what_accounts_spent_is_added_up_and_open_attempts_are_reserved,
+        what_a_task_cost_is_counted_since_a_person_had_a_word,
+        a_breaker_is_changed_only_as_it_was_seen,
+        an_attempt_keeps_why_it_has_its_agent_and_what_ran,
+        earlier_failures_are_those_of_the_generation_that_were_the_tasks_own,
+        answers_and_the_agent_a_person_chose_are_kept,
+        the_agents_are_those_that_were_found_last,
+        who_takes_a_turn_waits_for_the_one_before;
 }

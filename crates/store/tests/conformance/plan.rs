@@ -95,7 +95,12 @@ pub(crate) async fn settle(database: &Database, key: &str) -> bool {
 /// Assigns a task by what was seen of it, as one dispatcher would.
 pub(crate) async fn assign(store: &Store, key: &str, seen: &Lifecycle, attempt: AttemptId) -> Option<Moved> {
     let mut tx = store.begin().await.unwrap();
-    let open = OpenAttempt { id: attempt, agent: "coder".to_owned(), account: "default".to_owned() };
+    let open = OpenAttempt {
+        id: attempt,
+        agent: "coder".to_owned(),
+        account: "default".to_owned(),
+        because: vec!["it is asked for".to_owned()],
+    };
     let moved = tx.assign(&id(key), seen, open, "task-dispatcher", 30).await.unwrap();
     tx.commit().await.unwrap();
     moved

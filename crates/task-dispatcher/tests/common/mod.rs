@@ -6,14 +6,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use coditect_core::{AttemptId, Change, Clock, Priority, TaskId, TaskState, Trigger};
+use coditect_core::{AttemptId, Change, Clock, FailureClass, Priority, TaskId, TaskState, Trigger};
 use coditect_queue::{Consumer, ConsumerOptions, Message, Queue, Stream};
-use coditect_service::config::SecretUrl;
+use coditect_service::config::{AccountConfig, Runtime, SecretUrl};
 use coditect_service::{Config, Readiness, Service, ServiceName, Shutdown, SystemClock};
 use coditect_store::testing::Database;
-use coditect_store::{AttemptEnd, ExecutorRow, OpenAttempt, PlannedDocument, PlannedTask, Store};
+use coditect_store::{AccountPause, AttemptEnd, ExecutorRow, OpenAttempt, PlannedDocument, PlannedTask, Store, Tx};
+use task_dispatcher::agents::Agents;
 use task_dispatcher::dispatch::Dispatcher;
 use tempfile::TempDir;
+use tokio::sync::RwLock;
 
 /// Longer than anything takes, on a busy machine too.
 pub const LONG: Duration = Duration::from_secs(30);
@@ -29,7 +31,11 @@ pub struct World {
 impl World {
     /// A world with one executor of `slots` slots and these ready tasks.
     pub async fn new(slots: i64, tasks: &[(&str, Priority, Option<&str>)]) -> Self {
-        let database = Database::sqlite().await;
+        Self::on(Database::sqlite().await, slots, tasks).await
+    }
+
+    /// The same on this database.
+    pub async fn on(database: Database, slots: i64, tasks: &[(&str, Priority, Option<&str>)]) -> Self {
         let redis = Redis::start();
         let mut config = Config::default();
         config.database.url = SecretUrl::new(database.url.clone());
@@ -88,13 +94,75 @@ impl World {
     pub async fn assigned(&self, key: &str, at_ms: i64) {
         let mut tx = self.store.begin().await.unwrap();
         let seen = tx.lifecycle(&id(key)).await.unwrap().unwrap();
-        let open = OpenAttempt { id: AttemptId::from_parts(at_ms, &[1; 10]), agent: "a".into(), account: "b".into() };
+        let open = OpenAttempt {
+            id: AttemptId::from_parts(at_ms, &[1; 10]),
+            agent: "a".into(),
+            account: "b".into(),
+            because: Vec::new(),
+        };
         tx.assign(&id(key), &seen, open, "task-dispatcher", at_ms).await.unwrap().unwrap();
         tx.commit().await.unwrap();
     }
 
+    /// Attempts use accounts: these, each for so many attempts at once.
+    pub fn accounts(&mut self, accounts: &[(&str, u32)]) {
+        self.config.executor.runtime = Runtime::Command;
+        self.config.executor.command = vec!["agent".to_owned()];
+        let account = |(name, max_concurrent): &(&str, u32)| {
+            ((*name).to_owned(), AccountConfig { max_concurrent: *max_concurrent, ..AccountConfig::default() })
+        };
+        self.config.accounts = accounts.iter().map(account).collect();
+    }
+
+    /// Something is written.
+    pub async fn write(&self, write: impl AsyncFnOnce(&mut Tx)) {
+        let mut tx = self.store.begin().await.unwrap();
+        write(&mut tx).await;
+        tx.commit().await.unwrap();
+    }
+
+    /// An account hit its limit.
+    pub async fn limited(&self, account: &str, until_ms: Option<i64>) {
+        let (account, cause) = (account.to_owned(), "rate_limited".to_owned());
+        let pause = AccountPause { account, cause, reason: "the quota is used up".to_owned(), until_ms, at_ms: 1 };
+        self.write(async |tx| assert!(tx.pause_account(&pause).await.unwrap())).await;
+    }
+
+    /// The attempt at a task ends, requeued, having cost so much.
+    pub async fn ended(&self, key: &str, cost_micros: i64) {
+        let end = AttemptEnd { cost_micros: Some(cost_micros), ..AttemptEnd::default() };
+        let (trigger, class) = (Trigger::Requeue, FailureClass::ExecutorLost);
+        let change = Change::Fail { trigger, class, reason: "lost".to_owned(), due_at_ms: None };
+        self.write(async |tx| {
+            let seen = tx.lifecycle(&id(key)).await.unwrap().unwrap();
+            let now_ms = SystemClock.now_ms();
+            tx.change(&id(key), &seen, change, end, "orchestrator", now_ms).await.unwrap().unwrap();
+            tx.settle_readiness(&id(key), now_ms).await.unwrap().unwrap();
+        })
+        .await;
+    }
+
+    /// The accounts of the open attempts, by the task's key.
+    pub async fn charged(&self) -> Vec<(String, String)> {
+        let open = self.store.open_attempts().await.unwrap();
+        let mut all: Vec<_> = open.into_iter().map(|a| (a.task.key().to_owned(), a.account)).collect();
+        all.sort();
+        all
+    }
+
+    /// A dispatcher with a connection of its own.
+    pub async fn another(&self) -> Dispatcher {
+        self.dispatcher_on(self.database.again().await)
+    }
+
     pub fn dispatcher(&self) -> Dispatcher {
-        Dispatcher::new(self.store.clone(), self.queue.clone(), Arc::new(self.config.clone()))
+        self.dispatcher_on(self.store.clone())
+    }
+
+    fn dispatcher_on(&self, store: Store) -> Dispatcher {
+        let config = Arc::new(self.config.clone());
+        let agents = Arc::new(RwLock::new(Agents::new(Arc::clone(&config))));
+        Dispatcher::new(store, self.queue.clone(), config, agents)
     }
 
     pub fn service(&self) -> Service {

@@ -1,0 +1,55 @@
+//! Claude Code, headless: `claude -p --output-format stream-json`.
+//!
+//! [`command`] has the command line and the environment, [`session`] follows the events of a run, [`classify`] says
+//! in the end what the run means. Written for and measured with version 2.1.330; older ones of 2.1 differ in what
+//! they report, not in what is asked of them.
+
+pub mod classify;
+pub mod command;
+pub mod event;
+pub mod session;
+
+pub use command::prepare;
+pub use session::Session;
+
+/// What a run of Claude Code is started with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The program.
+    pub program: String,
+    /// What it reads.
+    pub prompt: String,
+    /// The model where the definition names none; none: the program's own choice.
+    pub model: Option<String>,
+    /// The most calls of the model.
+    pub max_turns: u32,
+    /// The most it may cost, in US dollars and as a decimal number.
+    pub max_cost_usd: String,
+    /// What happens when a tool is not allowed: a mode of `--permission-mode`.
+    pub permission_mode: String,
+    /// The tools that need no permission.
+    pub allowed_tools: Vec<String>,
+    /// The agent.
+    pub definition: Option<Definition>,
+    /// The account it is charged to.
+    pub account: String,
+    /// The name of the executor's environment variable with the account's credential.
+    pub credential: String,
+    /// Where the API is, if it is not where the program looks by itself.
+    pub base_url: Option<String>,
+}
+
+/// An agent definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Its system prompt.
+    pub prompt: String,
+    /// The model it wants.
+    pub model: Option<String>,
+    /// The tools it may use; empty: all.
+    pub tools: Vec<String>,
+}

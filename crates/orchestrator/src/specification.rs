@@ -1,0 +1,96 @@
+//! What an executor is told of an attempt when it claims it.
+
+use coditect_catalog::parse;
+use coditect_proto::v1::{AgentDefinition, Specification};
+use coditect_store::{AttemptRow, StoreError, TaskRow};
+use tracing::warn;
+
+use crate::Orchestrator;
+
+impl Orchestrator {
+    /// The specification of an attempt that was just claimed.
+    pub(crate) async fn specification(&self, attempt: AttemptRow, task: &TaskRow) -> Result<Specification, StoreError> {
+        let documents = self.store.documents().await?;
+        let mut verify = task.verify.clone();
+        verify.extend(self.config.verify.commands.iter().cloned());
+        let failures = self.store.earlier_failures(&task.id, attempt.generation, attempt.number).await?;
+        let earlier_failures = failures.into_iter().map(|failure| match failure.message.trim() {
+            "" => failure.class.to_string(),
+            message => format!("{}: {message}", failure.class),
+        });
+        let answers = self.store.answers_given(&task.id).await?.into_iter().map(|said| said.answer);
+        let left = self.config.budget.per_task_micros() - self.store.task_spent(&task.id, &task.life).await?;
+        Ok(Specification {
+            task: task.id.to_string(),
+            key: task.key.clone(),
+            title: task.title.clone(),
+            generation: attempt.generation,
+            attempt: attempt.id.to_string(),
+            number: attempt.number,
+            token: attempt.token,
+            repository: self.config.repository.path.clone(),
+            target_branch: self.config.repository.target_branch.clone(),
+            script: task.script.clone(),
+            prompt: prompt(task),
+            verify,
+            protected: documents.into_iter().map(|document| document.path).collect(),
+            lease_ms: self.lease_ms(),
+            traceparent: attempt.id.traceparent(),
+            definition: self.definition(&attempt.agent).await?,
+            agent: attempt.agent,
+            account: attempt.account,
+            earlier_failures: earlier_failures.collect(),
+            answers: answers.collect(),
+            max_cost_usd: dollars(left.max(0)),
+        })
+    }
+
+    /// The definition of an agent, from where the dispatcher found it. `None`: there is none, or no longer.
+    async fn definition(&self, agent: &str) -> Result<Option<AgentDefinition>, StoreError> {
+        let Some(row) = self.store.agents().await?.into_iter().find(|row| row.name == agent) else { return Ok(None) };
+        let text = match tokio::fs::read_to_string(&row.path).await {
+            Ok(text) => text,
+            Err(error) => {
+                warn!(agent, path = row.path, %error, "the agent's definition cannot be read; it runs without one");
+                return Ok(None);
+            }
+        };
+        let found = parse(&row.path, &text).0.filter(|found| found.name == agent);
+        Ok(found.map(|found| AgentDefinition {
+            name: found.name,
+            description: found.description,
+            prompt: found.prompt,
+            model: found.model,
+            tools: found.tools,
+        }))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a task may cost less than 2^52 millionths of a dollar")]
+fn dollars(micros: i64) -> f64 {
+    micros as f64 / 1_000_000.0
+}
+
+/// The task in words: what an agent is prompted with.
+fn prompt(task: &TaskRow) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!("Task {}: {}\n", task.key, task.title);
+    if !task.section.is_empty() {
+        let _ = writeln!(text, "Section: {}", task.section.join(" › "));
+    }
+    let mut block = |heading: &str, lines: &[String]| {
+        if !lines.is_empty() {
+            let _ = write!(text, "\n{heading}:\n");
+            for line in lines {
+                let _ = writeln!(text, "- {line}");
+            }
+        }
+    };
+    block("Steps", &task.steps);
+    block("Acceptance criteria", &task.acceptance);
+    block("It will be verified with", &task.verify);
+    if !task.description.is_empty() {
+        let _ = write!(text, "\n{}\n", task.description);
+    }
+    text
+}

@@ -1,0 +1,4 @@
+CREATE TABLE teams (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL
+);
