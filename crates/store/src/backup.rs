@@ -36,8 +36,10 @@ pub const TABLES: [&str; 17] = [
     "task_answers",
     "account_pauses",
     "circuit_breakers",
-    "leases",
+    LEASES,
 ];
+
+const LEASES: &str = "leases";
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,7 +156,8 @@ impl Store {
         let manifest = verify(path)?;
         self.migrate().await?;
         let mut tx = self.begin().await?;
-        for name in TABLES.iter().rev() {
+        // Who led last is not undone: epochs only grow.
+        for name in TABLES.iter().rev().filter(|name| **name != LEASES) {
             let delete = AssertSqlSafe(format!("DELETE FROM {name}"));
             sqlx::query(delete).execute(&mut *tx.inner).await.map_err(StoreError::during("empty a table"))?;
         }
@@ -169,7 +172,9 @@ impl Store {
             }
             let names: Vec<_> = table.columns.iter().map(|(column, _)| column.as_str()).collect();
             let places: Vec<_> = (1..=names.len()).map(|place| format!("${place}")).collect();
-            let insert = format!("INSERT INTO {} ({}) VALUES ({})", table.name, names.join(", "), places.join(", "));
+            let known = if table.name == LEASES { " ON CONFLICT DO NOTHING" } else { "" };
+            let (names, places) = (names.join(", "), places.join(", "));
+            let insert = format!("INSERT INTO {} ({names}) VALUES ({places}){known}", table.name);
             for _ in 0..table.rows {
                 let row = reader.row(table)?;
                 let mut query = sqlx::query(AssertSqlSafe(insert.clone()));
