@@ -118,7 +118,7 @@ impl Count {
         let is_open = |state: &str| OPEN.contains(&state);
         let mut events: Vec<&Event> = events.iter().collect();
         // What is closed makes room for what is opened in the same millisecond.
-        events.sort_by_key(|event| (event.at_ms, !(is_open(&event.from) && !is_open(&event.to))));
+        events.sort_by_key(|event| (event.at_ms, !is_open(&event.from) || is_open(&event.to)));
         for event in events {
             let Event { key, from, to, at_ms, .. } = event;
             if to == "ready" {
