@@ -28,8 +28,8 @@ use crate::runtime::{AccountNotice, claude, prompt};
 /// Between two tries to reach the orchestrator.
 const AGAIN: Duration = Duration::from_millis(250);
 
-/// What an attempt may cost where its specification does not say, in US dollars.
-const DEFAULT_COST_USD: f64 = 5.0;
+/// The least an attempt can be allowed to cost, in US dollars.
+const LEAST_COST_USD: f64 = 0.01;
 
 /// How many log lines are read before those that came are sent.
 const LOG_BATCH: usize = 256;
@@ -219,8 +219,9 @@ impl Worker {
         let account = self.config.accounts.get(name).ok_or_else(|| {
             format!("account `{name}` is not in this executor's configuration: add it to `accounts`, as the orchestrator has it")
         })?;
+        // Where nothing is left, the first answer of the model ends the run.
         let cost = specification.max_cost_usd;
-        let cost = if cost.is_finite() && cost > 0.0 { cost } else { DEFAULT_COST_USD };
+        let cost = if cost.is_finite() { cost.max(LEAST_COST_USD) } else { LEAST_COST_USD };
         Ok(claude::Settings {
             program: program.clone(),
             prompt: prompt::prompt(specification),

@@ -7,7 +7,7 @@ use std::io;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{agents, config, doctor, init, logs, migrate, pause, plan, queue, runs, status, task};
+use crate::commands::{agents, backup, config, doctor, init, logs, migrate, pause, plan, queue, runs, status, task};
 use crate::failure::{Failure, OK};
 use crate::{demo, guard, up};
 
@@ -58,6 +58,9 @@ enum Command {
     Config(config::Command),
     /// Check what the system stands on, and say how to mend it
     Doctor(doctor::Args),
+    /// Backups of the database
+    #[command(subcommand)]
+    Backup(backup::Command),
     /// Bring a database's schema up to date
     Migrate(migrate::Args),
     /// Print a completion script for a shell
@@ -92,6 +95,7 @@ pub(crate) fn run() -> Result<u8, Failure> {
         Command::Queue(args) => live(queue::run(args)),
         Command::Config(command) => config::run(command),
         Command::Doctor(args) => live(doctor::run(args)),
+        Command::Backup(command) => live(backup::run(command)),
         Command::Migrate(args) => live(migrate::run(args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "coditect", &mut io::stdout());

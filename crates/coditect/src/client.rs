@@ -23,9 +23,6 @@ pub(crate) struct Target {
     /// The orchestrator's gRPC endpoint [default: that of the `coditect up` of this project]
     #[arg(long, value_name = "URL", env = "CODITECT_ORCHESTRATOR")]
     endpoint: Option<String>,
-    /// The dependency-resolver's gRPC endpoint [default: likewise]
-    #[arg(long, value_name = "URL", env = "CODITECT_RESOLVER", hide = true)]
-    resolver: Option<String>,
 }
 
 impl Target {
@@ -34,14 +31,6 @@ impl Target {
         match &self.endpoint {
             Some(endpoint) => orchestrator(endpoint),
             None => orchestrator(&here()?.orchestrator),
-        }
-    }
-
-    /// The dependency-resolver that is meant.
-    pub(crate) fn resolver(&self) -> Result<DependencyResolverClient<Channel>, Failure> {
-        match &self.resolver {
-            Some(endpoint) => resolver(endpoint),
-            None => resolver(&here()?.dependency_resolver),
         }
     }
 }

@@ -53,6 +53,12 @@ impl RunFile {
         path.map(|path| Self::read(&path)).transpose()
     }
 
+    /// Whether the `coditect up` that wrote it still runs.
+    pub(crate) fn is_alive(&self) -> bool {
+        let pid = i32::try_from(self.pid).map(nix::unistd::Pid::from_raw);
+        pid.is_ok_and(|pid| nix::sys::signal::kill(pid, None).is_ok())
+    }
+
     fn read(path: &Path) -> Result<Self, Failure> {
         let text = fs::read_to_string(path).map_err(at("read", path))?;
         serde_json::from_str(&text).map_err(|error| {

@@ -89,6 +89,8 @@ impl Orchestrator {
     /// What the leader does: everything but to answer, which every instance can.
     async fn lead(mut self, term: Term) {
         self.store = term.store;
+        self.retry = RetryPolicy::try_from(&term.config.retry).unwrap_or(self.retry);
+        self.config = term.config;
         self.started_at_ms = self.clock.now_ms();
         let this = self.clone();
         let _told = at_scrape(move || this.clone().snapshot());
@@ -96,6 +98,7 @@ impl Orchestrator {
         tokio::join!(
             self.clone().consume_results(term.ended.clone()),
             self.clone().drain_logs(term.ended.clone()),
+            self.clone().keep_backups(term.ended.clone()),
             ticker::run("orchestrator", every, &self.wake, &term.ended, || self.reconcile()),
         );
     }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use coditect_core::{BreakerState, Clock};
 use coditect_service::metrics::described::{
-    ACCOUNT_PAUSED, AGENT_UTILIZATION, BREAKER_STATE, COST, GATE_REJECTIONS, PLAN_CONFLICTS, QUEUE_DEPTH, RETRIES,
-    RUNS_ACTIVE, TASK_DURATION, TASKS, TOKENS,
+    ACCOUNT_PAUSED, AGENT_UTILIZATION, AUTONOMY, BREAKER_STATE, COST, GATE_REJECTIONS, PLAN_CONFLICTS, QUEUE_DEPTH,
+    RETRIES, RUNS_ACTIVE, SUCCESS, TASK_DURATION, TASKS, TOKENS,
 };
 use coditect_service::metrics::{Distribution, Snapshot};
 use coditect_store::{DURATION_BOUNDS_MS, Durations, StoreError};
 use tracing::debug;
 
 use crate::Orchestrator;
+use crate::figures::figures;
 
 /// An executor that was not heard of for this long lends no slots.
 const EXECUTOR_SEEN_MS: i64 = 15_000;
@@ -67,6 +68,13 @@ impl Orchestrator {
         for account in self.config.accounts.keys() {
             let paused = pauses.iter().any(|pause| pause.account == *account && pause.holds(now_ms));
             snapshot.number(ACCOUNT_PAUSED, [account], f64::from(u8::from(paused)));
+        }
+        // As they are shown to people.
+        let figures = figures(&self.store.measures().await?, now_ms, 0);
+        for metric in [SUCCESS, AUTONOMY] {
+            if let Some(value) = figures.iter().find(|it| it.name == metric.name).and_then(|figure| figure.value) {
+                snapshot.number(metric, [], value);
+            }
         }
         self.measure_runs(snapshot, now_ms).await
     }

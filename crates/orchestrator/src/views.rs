@@ -75,7 +75,7 @@ impl Orchestrator {
         Ok(v1::HistoryResponse { buckets: buckets.into_iter().map(bucket).collect(), bucket_ms })
     }
 
-    /// The accounts that anything is known of.
+    /// The accounts that are configured, or that anything is known of.
     pub(crate) async fn accounts(&self) -> Result<Vec<v1::Account>, StoreError> {
         let now_ms = self.clock.now_ms();
         let tallies = by_name(self.store.tally_by_account(now_ms - now_ms.rem_euclid(DAY_MS)).await?);
@@ -83,8 +83,14 @@ impl Orchestrator {
         let pauses: BTreeMap<_, _> =
             self.store.accounts_paused(now_ms).await?.into_iter().map(|pause| (pause.account.clone(), pause)).collect();
         let by_people: BTreeMap<_, _> = self.paused_by_people("pause:account:").await?;
-        let names: BTreeSet<&String> =
-            tallies.keys().chain(breakers.keys()).chain(pauses.keys()).chain(by_people.keys()).collect();
+        let configured = &self.config.accounts;
+        let names: BTreeSet<&String> = configured
+            .keys()
+            .chain(tallies.keys())
+            .chain(breakers.keys())
+            .chain(pauses.keys())
+            .chain(by_people.keys())
+            .collect();
         let account = |name: &String| {
             let tally = tallies.get(name).cloned().unwrap_or_default();
             let (cause, reason, until_ms) = match (by_people.get(name), pauses.get(name)) {
@@ -99,9 +105,9 @@ impl Orchestrator {
                 reason,
                 until_ms,
                 active: tally.active,
-                max_concurrent: None,
+                max_concurrent: configured.get(name).map(|account| i64::from(account.max_concurrent)),
                 spent_today_usd: dollars(tally.cost_micros),
-                daily_budget_usd: None,
+                daily_budget_usd: configured.get(name).map(|account| account.daily_budget_usd),
                 breaker: Some(breaker(breakers.get(name))),
             }
         };

@@ -5,13 +5,16 @@ use std::{ffi::OsString, future::Future, path::PathBuf, process::ExitCode, sync:
 use anyhow::Context;
 use clap::Parser;
 use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{error, info};
 
 use crate::{
     Config, Readiness, ServiceName, Shutdown, admin,
+    config::Live,
     grpc::{self, Api},
-    listen, metrics, telemetry,
+    listen, metrics,
+    reload::Follower,
+    telemetry,
 };
 
 /// What a cut service has to put things down before its process ends.
@@ -28,8 +31,10 @@ const WRONG_USAGE: u8 = 2;
 pub struct Service {
     /// Which service this is.
     pub name: ServiceName,
-    /// Its configuration.
+    /// Its configuration, as it was when it started.
     pub config: Arc<Config>,
+    /// Its configuration, as it is now.
+    pub live: Live,
     /// When to stop.
     pub shutdown: Shutdown,
     /// What `/readyz` and `grpc.health.v1` answer.
@@ -37,6 +42,14 @@ pub struct Service {
 }
 
 impl Service {
+    /// A service that nothing has been heard of yet, and whose configuration stays as it is.
+    #[must_use]
+    pub fn new(name: ServiceName, config: Config) -> Self {
+        let config = Arc::new(config);
+        let (live, _) = Live::new(Arc::clone(&config));
+        Self { name, config, live, shutdown: Shutdown::default(), readiness: Readiness::default() }
+    }
+
     /// Serves `api` on this service's gRPC address until it drains.
     ///
     /// # Errors
@@ -71,7 +84,9 @@ struct Flags {
 
 const AFTER_HELP: &str = "\
 Environment: CODITECT_<SECTION>__<KEY> sets <section>.<key>, like CODITECT_LOG__FORMAT=json; DATABASE_URL and REDIS_URL
-(or DATABASE_URL_FILE and REDIS_URL_FILE, which name a file) set the two URLs; RUST_LOG sets how much is logged.
+(or DATABASE_URL_FILE and REDIS_URL_FILE, which name a file) set the two URLs; RUST_LOG sets how much is logged;
+OTEL_EXPORTER_OTLP_ENDPOINT sends traces to a collector; CODITECT_INSTANCE names an instance that runs once at a time.
+SIGHUP reads the configuration again.
 
 Example: task-dispatcher --config config/orchestrator-config.json";
 
@@ -93,8 +108,8 @@ where
     F: FnOnce(Service) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let config = match prepare(name, arguments) {
-        Ok(Some(config)) => config,
+    let (config, file) = match prepare(name, arguments) {
+        Ok(Some(prepared)) => prepared,
         Ok(None) => return 0,
         Err(refusal) => {
             eprintln!("{name}: {refusal:#}");
@@ -113,15 +128,24 @@ where
         telemetry::init(name, &config.log)
     };
     let telemetry = match telemetry {
-        Ok(telemetry) => telemetry,
+        Ok(telemetry) => Arc::new(telemetry),
         Err(refusal) => {
             eprintln!("{name}: {:#}", anyhow::Error::new(refusal));
             return WRONG_USAGE;
         }
     };
-    let ended = start(&runtime, name, config, run);
+    let mut service = Service::new(name, config);
+    let (live, sender) = Live::new(Arc::clone(&service.config));
+    service.live = live;
+    let ended = runtime.block_on(async {
+        let follower = Follower::new(file, sender, service.readiness.clone(), Arc::clone(&telemetry));
+        let following = AbortOnDropHandle::new(tokio::spawn(follower.context("cannot listen for SIGHUP")?.run()));
+        let ended = live_until_end(service, run).await;
+        following.abort();
+        ended
+    });
     // While there is a runtime that can send them.
-    drop(telemetry);
+    telemetry.finish();
     // Blocking calls that are still under way do not hold up the end of the process.
     runtime.shutdown_background();
     match ended {
@@ -136,8 +160,11 @@ where
     }
 }
 
+/// The configuration, and the file it was to be read from.
+type Prepared = (Config, Option<PathBuf>);
+
 /// The configuration; nothing if the command line asks for no more than an answer.
-fn prepare(name: ServiceName, arguments: impl Iterator<Item = OsString>) -> anyhow::Result<Option<Config>> {
+fn prepare(name: ServiceName, arguments: impl Iterator<Item = OsString>) -> anyhow::Result<Option<Prepared>> {
     let flags = match parse(name, arguments) {
         Ok(flags) => flags,
         // `--help` and `--version`, which end well.
@@ -152,7 +179,7 @@ fn prepare(name: ServiceName, arguments: impl Iterator<Item = OsString>) -> anyh
         eprintln!("{name}: the configuration is fine");
         return Ok(None);
     }
-    Ok(Some(config))
+    Ok(Some((config, flags.config)))
 }
 
 fn parse(name: ServiceName, arguments: impl Iterator<Item = OsString>) -> Result<Flags, clap::Error> {
@@ -160,22 +187,12 @@ fn parse(name: ServiceName, arguments: impl Iterator<Item = OsString>) -> Result
     <Flags as clap::FromArgMatches>::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }
 
-fn start<F, Fut>(runtime: &Runtime, name: ServiceName, config: Config, run: F) -> anyhow::Result<()>
+async fn live_until_end<F, Fut>(service: Service, run: F) -> anyhow::Result<()>
 where
     F: FnOnce(Service) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let service =
-        Service { name, config: Arc::new(config), shutdown: Shutdown::default(), readiness: Readiness::default() };
-    runtime.block_on(live(service, run))
-}
-
-async fn live<F, Fut>(service: Service, run: F) -> anyhow::Result<()>
-where
-    F: FnOnce(Service) -> Fut,
-    Fut: Future<Output = anyhow::Result<()>>,
-{
-    let Service { name, config, shutdown, readiness } = &service;
+    let Service { name, config, shutdown, readiness, .. } = &service;
     shutdown.listen(config.shutdown.drain_limit()).context("cannot listen for signals")?;
     let (address, key) = config.admin_address(*name);
     let listener = listen::bind(address, &key).await?;
@@ -191,7 +208,7 @@ where
         readiness.drain();
     });
     tokio::select! {
-        ended = run(service) => ended,
+        ended = Box::pin(run(service)) => ended,
         served = &mut admin => served?.context("the admin port failed"),
         () = cut(&shutdown) => anyhow::bail!("cut off before everything under way was finished"),
     }

@@ -8,7 +8,7 @@
 //! A crashed leader's lease runs out within six seconds. Where a supervisor makes sure that an instance runs once, and
 //! says so with `CODITECT_INSTANCE`, the restarted process takes over from its predecessor at once.
 
-use std::{env, future::Future, time::Duration};
+use std::{env, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use coditect_store::{Lease, LeaseRow, Store, StoreError};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info, warn};
 
-use crate::{Readiness, Service, metrics};
+use crate::{Config, Readiness, Service, metrics};
 
 /// Names an instance of which a supervisor runs one process at a time: a Pod's name, a folder on a machine.
 pub const INSTANCE: &str = "CODITECT_INSTANCE";
@@ -36,6 +36,9 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// The longest pause between two looks at somebody else's lease.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long a reader of a stream may wait for an entry after it was told to stop.
+const LET_GO: Duration = Duration::from_millis(1_200);
+
 /// What `/readyz` calls it.
 const NOTE: &str = "leadership";
 
@@ -46,8 +49,8 @@ pub struct Term {
     pub store: Store,
     /// Cancelled when it is over: the service drains, or somebody else may lead.
     pub ended: CancellationToken,
-    /// Its number: it grows with every leader.
-    pub epoch: i64,
+    /// The configuration to follow. When it changes, the term ends, and the next one begins at once.
+    pub config: Arc<Config>,
 }
 
 /// Runs `act` whenever this instance leads, and `stand_by` while another does, until the service drains.
@@ -79,20 +82,45 @@ where
             },
         };
         metrics::leads(candidate.service, true);
-        let ended = drain.child_token();
-        let term = Term { store: store.led(service.name.as_str(), epoch), ended: ended.clone(), epoch };
         let lost = CancellationToken::new();
         let renewing = AbortOnDropHandle::new(tokio::spawn(candidate.clone().keep(epoch, lost.clone())));
+        let led = store.led(service.name.as_str(), epoch);
         tokio::select! {
             biased;
             () = lost.cancelled() => {}
-            () = act(term) => {}
+            () = Box::pin(terms(service, &led, &mut act)) => {}
         }
         metrics::leads(candidate.service, false);
-        ended.cancel();
         drop(renewing);
         if !lost.is_cancelled() {
             candidate.release(epoch).await;
+        }
+    }
+}
+
+/// Acts, and begins anew whenever the configuration changes, until the service drains.
+async fn terms<A, Acting>(service: &Service, store: &Store, act: &mut A)
+where
+    A: FnMut(Term) -> Acting,
+    Acting: Future<Output = ()>,
+{
+    let (drain, mut live) = (&service.shutdown.drain, service.live.clone());
+    while !drain.is_cancelled() {
+        // What was spawned ends with it, also where the lease is lost and all of this is dropped.
+        let ended = drain.child_token();
+        let _end = ended.clone().drop_guard();
+        let mut acting = pin!(act(Term { store: store.clone(), ended: ended.clone(), config: live.look() }));
+        tokio::select! {
+            () = &mut acting => {}
+            () = live.changed() => {
+                ended.cancel();
+                acting.await;
+                // By then those that read streams for it have let go.
+                tokio::select! {
+                    () = drain.cancelled() => {}
+                    () = sleep(LET_GO) => {}
+                }
+            }
         }
     }
 }

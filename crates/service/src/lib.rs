@@ -28,6 +28,7 @@ pub mod listen;
 pub mod metrics;
 mod name;
 mod readiness;
+mod reload;
 mod shutdown;
 pub mod telemetry;
 pub mod ticker;

@@ -47,7 +47,7 @@ pub enum TelemetryError {
     Twice(#[from] TryInitError),
 }
 
-/// What is logged and traced. Dropped, it sends the last spans.
+/// What is logged and traced.
 #[derive(Debug)]
 pub struct Telemetry {
     level: reload::Handle<EnvFilter, Registry>,
@@ -68,8 +68,9 @@ impl Telemetry {
     }
 }
 
-impl Drop for Telemetry {
-    fn drop(&mut self) {
+impl Telemetry {
+    /// Sends the last spans.
+    pub fn finish(&self) {
         if let Some(traces) = &self.traces {
             let _ = traces.shutdown_with_timeout(LAST_SPANS_WITHIN);
         }

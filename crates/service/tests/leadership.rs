@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use coditect_service::config::Live;
 use coditect_service::leadership::{self, Term};
-use coditect_service::{Config, Readiness, Service, ServiceName, Shutdown};
+use coditect_service::{Config, Service, ServiceName};
 use coditect_store::testing::Database;
 use coditect_store::{Lease, Store};
 use tokio::sync::mpsc;
@@ -34,9 +35,10 @@ impl Drop for Acting {
 
 impl Instance {
     fn start(store: &Store) -> Self {
-        let (shutdown, readiness) = (Shutdown::default(), Readiness::default());
-        let service =
-            Service { name: ServiceName::Orchestrator, config: Arc::new(Config::default()), shutdown, readiness };
+        Self::of(Service::new(ServiceName::Orchestrator, Config::default()), store)
+    }
+
+    fn of(service: Service, store: &Store) -> Self {
         let (sender, said) = mpsc::unbounded_channel();
         let running = tokio::spawn({
             let (service, store) = (service.clone(), store.clone());
@@ -113,5 +115,22 @@ async fn a_leader_that_cannot_renew_stops_before_its_lease_runs_out() {
     assert!(remaining > 0, "its lease ran out {remaining} ms ago");
     drop(held);
     while timeout(LONG, instance.said.recv()).await.unwrap().unwrap() != "acts" {}
+    instance.drain().await;
+}
+
+#[tokio::test]
+async fn a_changed_configuration_reaches_the_leader_as_a_new_beginning_with_the_lease_kept() {
+    let database = Database::sqlite().await;
+    let mut service = Service::new(ServiceName::Orchestrator, Config::default());
+    let (live, change) = Live::new(Arc::clone(&service.config));
+    service.live = live;
+    let mut instance = Instance::of(service, &database.store);
+    instance.says("acts").await;
+    let mut config = Config::default();
+    config.dispatch.max_concurrent = 9;
+    change.send_replace(Arc::new(config));
+    instance.says("stops").await;
+    instance.says("acts").await;
+    assert_eq!(database.store.lease(NAME).await.unwrap().unwrap().epoch, 1);
     instance.drain().await;
 }

@@ -11,6 +11,7 @@
 mod accounts;
 mod agents;
 mod attempts;
+pub mod backup;
 mod breakers;
 mod change;
 mod database;

@@ -65,7 +65,8 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
 
 /// What the leader does.
 async fn act(service: &Service, queue: &Queue, agents: Arc<RwLock<Agents>>, wake: &Wake, term: Term) {
-    let (config, readiness, ended) = (&service.config, &service.readiness, &term.ended);
+    let (config, readiness, ended) = (&term.config, &service.readiness, &term.ended);
+    *agents.write().await = Agents::new(config.clone());
     let options = || ConsumerOptions { batch: BATCH, prefetch: BATCH, ..ConsumerOptions::new(GROUP, GROUP) };
     let ready = queue.consume::<Ready>(Stream::Ready, options(), ended.clone());
     let events = queue.consume::<Event>(Stream::Events, options(), ended.clone());

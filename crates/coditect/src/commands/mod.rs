@@ -1,6 +1,7 @@
 //! The commands, one file a group.
 
 pub(crate) mod agents;
+pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod init;

@@ -3,12 +3,11 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coditect_queue::{Consumer, ConsumerOptions, Message, Queue, Stream};
 use coditect_service::config::SecretUrl;
-use coditect_service::{Config, Readiness, Service, ServiceName, Shutdown};
+use coditect_service::{Config, Service, ServiceName};
 use coditect_store::{Durability, Store};
 use tempfile::TempDir;
 
@@ -40,8 +39,7 @@ impl World {
         config.listen.grpc.sync_daemon = free_address();
         config.listen.grpc.dependency_resolver = free_address();
         let queue = Queue::connect(config.redis.url.expose(), &config.project.name).unwrap();
-        let (shutdown, readiness) = (Shutdown::default(), Readiness::default());
-        let service = Service { name, config: Arc::new(config), shutdown, readiness };
+        let service = Service::new(name, config);
         Self { _folder: folder, store, queue, service, redis }
     }
 

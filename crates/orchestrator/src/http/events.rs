@@ -56,13 +56,15 @@ impl Default for Transitions {
 struct Told {
     ids: HashMap<String, i64>,
     newest_ms: i64,
-    begun: bool,
+    /// What was before is not told.
+    since_ms: i64,
 }
 
 impl Orchestrator {
     /// Broadcasts transitions until the service drains.
     pub(crate) async fn tell_transitions(self, drain: CancellationToken) {
-        let mut told = Told { newest_ms: self.clock.now_ms(), ..Told::default() };
+        let now_ms = self.clock.now_ms();
+        let mut told = Told { newest_ms: now_ms, since_ms: now_ms, ..Told::default() };
         loop {
             if let Err(error) = self.tell_new(&mut told).await {
                 debug!(%error, "the history could not be read; will be tried again");
@@ -78,14 +80,14 @@ impl Orchestrator {
         let seen = self.store.transitions(told.newest_ms - WHILE_MS, i64::MAX).await?;
         for transition in seen {
             told.newest_ms = told.newest_ms.max(transition.at_ms);
-            if told.ids.insert(transition.id.clone(), transition.at_ms).is_none() && told.begun {
+            let new = told.ids.insert(transition.id.clone(), transition.at_ms).is_none();
+            if new && transition.at_ms >= told.since_ms {
                 // Nobody may be listening.
                 let _ = self.transitions.0.send(transition);
             }
         }
         let oldest = told.newest_ms - WHILE_MS;
         told.ids.retain(|_, at_ms| *at_ms >= oldest);
-        told.begun = true;
         Ok(())
     }
 }

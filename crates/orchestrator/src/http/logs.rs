@@ -60,11 +60,15 @@ pub(super) async fn log_stream(
                 let _ = sender.send(Ok(Event::default().event("ended").data(data.to_string()))).await;
                 return;
             }
-            tokio::select! {
-                () = app.drain.cancelled() => return,
-                () = sender.closed() => return,
-                () = tokio::time::sleep(EVERY), if log.lines.is_empty() => {}
-                else => {}
+            if log.lines.is_empty() {
+                tokio::select! {
+                    () = app.drain.cancelled() => return,
+                    () = sender.closed() => return,
+                    () = tokio::time::sleep(EVERY) => {}
+                }
+            }
+            if app.drain.is_cancelled() {
+                return;
             }
             log.lines.clear();
             if let Ok(next) = app.orchestrator.read_log(Request::new(request(number, after))).await {

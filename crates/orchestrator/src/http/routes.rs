@@ -93,7 +93,7 @@ struct Session {
 
 /// Whether the other routes need a token. Needs none itself.
 #[utoipa::path(get, path = "/api/v1/session", tag = "overview", security(()),
-    responses((status = 200, body = Session), (status = "default", body = ErrorBody, description = "refused")))]
+    responses((status = 200, body = Session, description = "granted"), (status = "default", body = ErrorBody, description = "refused")))]
 async fn session(State(app): State<App>) -> Json<Session> {
     Json(Session { auth_required: app.guard.auth_required() })
 }
@@ -108,7 +108,7 @@ async fn openapi(State(app): State<App>) -> Json<serde_json::Value> {
 
 /// How it all stands.
 #[utoipa::path(get, path = "/api/v1/status", tag = "overview",
-    responses((status = 200, body = v1::Status), (status = "default", body = ErrorBody, description = "refused")))]
+    responses((status = 200, body = v1::Status, description = "granted"), (status = "default", body = ErrorBody, description = "refused")))]
 async fn status(State(app): State<App>) -> Answer<v1::Status> {
     Ok(Json(app.orchestrator.get_status(Request::new(v1::GetStatusRequest {})).await?.into_inner()))
 }
@@ -135,7 +135,7 @@ struct TasksQuery {
 
 /// Tasks, in the order of the plan, a page at a time.
 #[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(TasksQuery),
-    responses((status = 200, body = v1::ListTasksResponse),
+    responses((status = 200, body = v1::ListTasksResponse, description = "granted"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn tasks(State(app): State<App>, Params(query): Params<TasksQuery>) -> Answer<v1::ListTasksResponse> {
     let TasksQuery { state, q, epic, agent, limit, offset } = query;
@@ -154,7 +154,7 @@ async fn tasks(State(app): State<App>, Params(query): Params<TasksQuery>) -> Ans
 /// A task, with everything known about it.
 #[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks",
     params(("id" = String, Path, description = "the task's id, its slash as %2F; or its key where only one plan has it")),
-    responses((status = 200, body = v1::TaskDetail), (status = 404, body = ErrorBody, description = "no such task"),
+    responses((status = 200, body = v1::TaskDetail, description = "granted"), (status = 404, body = ErrorBody, description = "no such task"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn task(State(app): State<App>, Path(task): Path<String>) -> Answer<v1::TaskDetail> {
     Ok(Json(app.orchestrator.get_task(Request::new(v1::GetTaskRequest { task })).await?.into_inner()))
@@ -163,7 +163,7 @@ async fn task(State(app): State<App>, Path(task): Path<String>) -> Answer<v1::Ta
 /// Why a task is, or is not, worked on.
 #[utoipa::path(get, path = "/api/v1/tasks/{id}/why", tag = "tasks",
     params(("id" = String, Path, description = "the task's id")),
-    responses((status = 200, body = v1::WhyResponse), (status = 404, body = ErrorBody, description = "no such task"),
+    responses((status = 200, body = v1::WhyResponse, description = "granted"), (status = 404, body = ErrorBody, description = "no such task"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn why(State(app): State<App>, Path(task): Path<String>) -> Answer<v1::WhyResponse> {
     Ok(Json(app.orchestrator.explain_task(Request::new(v1::GetTaskRequest { task })).await?.into_inner()))
@@ -187,7 +187,7 @@ pub(super) struct LogQuery {
 /// What an attempt printed.
 #[utoipa::path(get, path = "/api/v1/tasks/{id}/log", tag = "tasks",
     params(("id" = String, Path, description = "the task's id"), LogQuery),
-    responses((status = 200, body = v1::ReadLogResponse),
+    responses((status = 200, body = v1::ReadLogResponse, description = "granted"),
               (status = 404, body = ErrorBody, description = "no such task or attempt"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn log(
@@ -222,7 +222,7 @@ struct ActionBody {
 /// Does what a person wants of a task.
 #[utoipa::path(post, path = "/api/v1/tasks/{id}/actions", tag = "control", request_body = ActionBody,
     params(("id" = String, Path, description = "the task's id")),
-    responses((status = 200, body = v1::Task), (status = 404, body = ErrorBody, description = "no such task"),
+    responses((status = 200, body = v1::Task, description = "granted"), (status = 404, body = ErrorBody, description = "no such task"),
               (status = 409, body = ErrorBody, description = "it means nothing in the task's state"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn act(
@@ -246,7 +246,7 @@ async fn act(
 
 /// The attempts that run now.
 #[utoipa::path(get, path = "/api/v1/runs", tag = "overview",
-    responses((status = 200, body = v1::ListRunsResponse),
+    responses((status = 200, body = v1::ListRunsResponse, description = "granted"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn runs(State(app): State<App>) -> Answer<v1::ListRunsResponse> {
     Ok(Json(app.orchestrator.list_runs(Request::new(v1::ListRunsRequest {})).await?.into_inner()))
@@ -254,7 +254,7 @@ async fn runs(State(app): State<App>) -> Answer<v1::ListRunsResponse> {
 
 /// Every task and dependency.
 #[utoipa::path(get, path = "/api/v1/graph", tag = "overview",
-    responses((status = 200, body = v1::GraphResponse),
+    responses((status = 200, body = v1::GraphResponse, description = "granted"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn graph(State(app): State<App>) -> Answer<v1::GraphResponse> {
     Ok(Json(app.orchestrator.get_graph(Request::new(v1::GetGraphRequest {})).await?.into_inner()))
@@ -271,7 +271,7 @@ struct HistoryQuery {
 
 /// What was completed and what failed, by time.
 #[utoipa::path(get, path = "/api/v1/history", tag = "overview", params(HistoryQuery),
-    responses((status = 200, body = v1::HistoryResponse),
+    responses((status = 200, body = v1::HistoryResponse, description = "granted"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn history(State(app): State<App>, Params(query): Params<HistoryQuery>) -> Answer<v1::HistoryResponse> {
     let request = v1::GetHistoryRequest { since_ms: query.since_ms.unwrap_or_default() };
@@ -280,7 +280,7 @@ async fn history(State(app): State<App>, Params(query): Params<HistoryQuery>) ->
 
 /// The accounts, what they cost today, and what is paused.
 #[utoipa::path(get, path = "/api/v1/accounts", tag = "overview",
-    responses((status = 200, body = v1::ListAccountsResponse),
+    responses((status = 200, body = v1::ListAccountsResponse, description = "granted"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn accounts(State(app): State<App>) -> Answer<v1::ListAccountsResponse> {
     Ok(Json(app.orchestrator.list_accounts(Request::new(v1::ListAccountsRequest {})).await?.into_inner()))
@@ -288,7 +288,7 @@ async fn accounts(State(app): State<App>) -> Answer<v1::ListAccountsResponse> {
 
 /// The agents, and what came of their attempts.
 #[utoipa::path(get, path = "/api/v1/agents", tag = "overview",
-    responses((status = 200, body = v1::ListAgentsResponse),
+    responses((status = 200, body = v1::ListAgentsResponse, description = "granted"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn agents(State(app): State<App>) -> Answer<v1::ListAgentsResponse> {
     Ok(Json(app.orchestrator.list_agents(Request::new(v1::ListAgentsRequest {})).await?.into_inner()))
@@ -296,7 +296,7 @@ async fn agents(State(app): State<App>) -> Answer<v1::ListAgentsResponse> {
 
 /// The streams, as their groups see them.
 #[utoipa::path(get, path = "/api/v1/queues", tag = "overview",
-    responses((status = 200, body = v1::ListQueuesResponse),
+    responses((status = 200, body = v1::ListQueuesResponse, description = "granted"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn queues(State(app): State<App>) -> Answer<v1::ListQueuesResponse> {
     Ok(Json(app.orchestrator.list_queues(Request::new(v1::ListQueuesRequest {})).await?.into_inner()))
@@ -304,7 +304,7 @@ async fn queues(State(app): State<App>) -> Answer<v1::ListQueuesResponse> {
 
 /// The backups of the database.
 #[utoipa::path(get, path = "/api/v1/backups", tag = "overview",
-    responses((status = 200, body = v1::ListBackupsResponse),
+    responses((status = 200, body = v1::ListBackupsResponse, description = "granted"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn backups(State(app): State<App>) -> Answer<v1::ListBackupsResponse> {
     Ok(Json(app.orchestrator.list_backups(Request::new(v1::ListBackupsRequest {})).await?.into_inner()))
@@ -322,7 +322,7 @@ struct PauseBody {
 
 /// Starts no new attempts; what runs is finished.
 #[utoipa::path(post, path = "/api/v1/pause", tag = "control", request_body = PauseBody,
-    responses((status = 200, body = v1::PauseResponse),
+    responses((status = 200, body = v1::PauseResponse, description = "granted"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn pause(State(app): State<App>, headers: HeaderMap, Body(body): Body<PauseBody>) -> Answer<v1::PauseResponse> {
     let request = v1::PauseRequest {
@@ -340,7 +340,7 @@ struct ResumeBody {}
 
 /// Starts attempts again.
 #[utoipa::path(post, path = "/api/v1/resume", tag = "control", request_body = ResumeBody,
-    responses((status = 200, body = v1::PauseResponse),
+    responses((status = 200, body = v1::PauseResponse, description = "granted"),
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn resume(
     State(app): State<App>,

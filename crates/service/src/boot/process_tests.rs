@@ -166,3 +166,29 @@ fn a_refused_configuration_exits_with_2() {
         "{log}"
     );
 }
+
+#[test]
+fn a_changed_configuration_is_followed_where_that_is_safe_and_a_broken_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.json");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("{}");
+    let mut process = Process::serving("willing", &[("CODITECT_CONFIG", file.to_str().unwrap())]);
+
+    write(r#"{"dispatch": {"max_concurrent": 9}}"#);
+    let entry = process.wait_for("the configuration has changed");
+    assert_eq!(entry["applied"], "dispatch.max_concurrent");
+
+    write(r#"{"dispatch": {"max_concurrent": 0}}"#);
+    let entry = process.wait_for("the changed configuration is refused; the one from before stays");
+    let cause = entry["cause"].as_str().unwrap();
+    assert!(cause.contains("dispatch.max_concurrent"), "{cause}");
+
+    write(r#"{"dispatch": {"max_concurrent": 9, "pool": "gpu"}}"#);
+    process.signal(Signal::SIGHUP);
+    let entry = process.wait_for("some of what changed needs a restart");
+    assert_eq!(entry["restart"], "dispatch.pool");
+    process.signal(Signal::SIGTERM);
+    let (code, log) = process.end();
+    assert_eq!(code, Some(0), "{log}");
+}

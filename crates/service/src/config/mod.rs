@@ -10,6 +10,7 @@ mod error;
 mod http;
 mod infrastructure;
 mod load;
+mod reload;
 mod rules;
 mod secret;
 mod work;
@@ -30,6 +31,7 @@ pub use infrastructure::{
     ShutdownConfig,
 };
 pub use load::DEFAULT_FILE;
+pub use reload::{Live, Reloaded, reload};
 pub use secret::{SecretText, SecretUrl};
 pub use work::{
     ClaudeConfig, DispatchConfig, ExecutorConfig, PermissionMode, PlanConfig, ProjectConfig, ReconcileConfig,

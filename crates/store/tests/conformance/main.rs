@@ -12,6 +12,7 @@ mod facts;
 mod graph;
 mod leases;
 mod metrics;
+mod people;
 mod plan;
 mod schema;
 
@@ -95,6 +96,14 @@ on_both_engines! {
         facts_are_kept_changed_and_forgotten,
         facts_are_found_by_what_their_key_begins_with,
         an_executor_is_known_by_what_it_said_last;
+    people:
+        tasks_are_found_in_pages_by_state_text_section_and_agent,
+        what_is_measured_is_what_the_history_says,
+        what_people_say_is_kept_and_an_assignment_is_in_the_history,
+        notes_of_attempts_have_the_last_line,
+        every_table_is_backed_up,
+        a_backup_restores_everything_on_either_engine,
+        a_broken_backup_is_refused_and_changes_nothing;
     accounts:
         of_two_pauses_the_longer_one_holds,
         a_pause_is_lifted_when_its_time_is_over_or_a_person_says_so,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use coditect_core::{AttemptId, Change, Clock, FailureClass, Priority, TaskId, TaskState, Trigger};
 use coditect_queue::{Consumer, ConsumerOptions, Message, Queue, Stream};
 use coditect_service::config::{AccountConfig, Runtime, SecretUrl};
-use coditect_service::{Config, Readiness, Service, ServiceName, Shutdown, SystemClock};
+use coditect_service::{Config, Service, ServiceName, SystemClock};
 use coditect_store::testing::Database;
 use coditect_store::{AccountPause, AttemptEnd, ExecutorRow, OpenAttempt, PlannedDocument, PlannedTask, Store, Tx};
 use task_dispatcher::agents::Agents;
@@ -166,8 +166,7 @@ impl World {
     }
 
     pub fn service(&self) -> Service {
-        let (shutdown, readiness) = (Shutdown::default(), Readiness::default());
-        Service { name: ServiceName::TaskDispatcher, config: Arc::new(self.config.clone()), shutdown, readiness }
+        Service::new(ServiceName::TaskDispatcher, self.config.clone())
     }
 
     pub fn consume<M: Message>(&self, stream: Stream) -> Consumer<M> {
