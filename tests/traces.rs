@@ -1,5 +1,5 @@
 //! One trace an attempt, with spans of all five services, seen by a collector that they send it to.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
