@@ -184,6 +184,8 @@ async fn show(one: One) -> Result<u8, Failure> {
         let rest: Vec<_> = [what.as_str(), &message, commit].into_iter().filter(|part| !part.is_empty()).collect();
         let (number, state) = (attempt.number, &attempt.state);
         output::line(format_args!("  attempt {number:<3} {state} after {took}  {}", rest.join("  ")))?;
+        let because = output::short(&attempt.because.join("; "), 100);
+        output::line(format_args!("              by {}: {because}", attempt.agent))?;
     }
     if !detail.actions.is_empty() {
         output::line(format_args!("  you can     coditect task {} {}", detail.actions.join("|"), task.id))?;
