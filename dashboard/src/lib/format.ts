@@ -81,6 +81,6 @@ export function measure(value: number, unit: string): string {
     case "tasks":
       return plural(value, "task");
     default:
-      return `${count(Number(value.toFixed(value < 10 ? 2 : 1)))}${unit ? ` ${unit.replaceAll("_", " ")}` : ""}`;
+      return `${count(Number(value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)))}${unit ? ` ${unit.replaceAll("_", " ")}` : ""}`;
   }
 }
