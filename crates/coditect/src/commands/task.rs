@@ -7,7 +7,7 @@ use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::pause::actor;
-use super::status::reason;
+use super::status::{paused_accounts, reason};
 use crate::client::{Target, refused};
 use crate::failure::{Failure, OK};
 use crate::{output, views};
@@ -212,6 +212,11 @@ async fn why(one: One) -> Result<u8, Failure> {
     }
     for sentence in sentences(&why) {
         output::line(format_args!("  {sentence}"))?;
+    }
+    if task.state == "ready" {
+        for account in paused_accounts(&one.target).await? {
+            output::line(format_args!("  {account}"))?;
+        }
     }
     if matches!(task.state.as_str(), "needs_human" | "failed" | "cancelled" | "skipped") {
         output::line(format_args!("  to try again: coditect task retry {}", task.id))?;
