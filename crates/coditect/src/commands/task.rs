@@ -150,13 +150,15 @@ async fn show(one: One) -> Result<u8, Failure> {
     output::line(format_args!("  where       {}:{}  {}", task.document, task.line, task.section))?;
     output::line(format_args!("  priority    {}", task.priority))?;
     output::line(format_args!("  agent       {}", task.agent.as_deref().unwrap_or("-")))?;
-    if task.failure.is_some() || task.reason.is_some() {
-        output::line(format_args!("  why         {}", reason(&task)))?;
-    }
-    if matches!(task.state.as_str(), "needs_human" | "failed") {
-        for said in task.reason.as_deref().unwrap_or_default().lines().skip(1).take(QUESTION_LINES) {
-            output::line(format_args!("              {said}"))?;
+    match task.reason.as_deref() {
+        // A question is asked in full.
+        Some(asked) if matches!(task.state.as_str(), "needs_human" | "failed") => {
+            for (at, said) in asked.lines().filter(|line| !line.trim().is_empty()).take(QUESTION_LINES).enumerate() {
+                output::line(format_args!("  {:<11} {said}", if at == 0 { "why" } else { "" }))?;
+            }
         }
+        None if task.failure.is_none() => {}
+        _ => output::line(format_args!("  why         {}", reason(&task)))?,
     }
     for answer in &detail.answers {
         let (who, said) = (answer.actor.trim_start_matches("person:"), output::short(&answer.answer, 100));
