@@ -66,6 +66,8 @@ impl Tx {
         now_ms: i64,
     ) -> Result<Option<Moved>, StoreError> {
         let trigger = change.trigger();
+        // Its own words: the task's reason may still be an earlier change's.
+        let cause = change.reason().map_or_else(|| trigger.to_string(), |reason| format!("{trigger}: {reason}"));
         let next = match seen.apply(change, now_ms) {
             Ok(next) => next,
             Err(illegal) => {
@@ -114,10 +116,6 @@ impl Tx {
                 self.attempt_ends(attempt, next.state, &next, end, now_ms).await?;
             }
         }
-        let cause = match &next.reason {
-            Some(reason) if !reason.is_empty() => format!("{trigger}: {reason}"),
-            _ => trigger.to_string(),
-        };
         self.record(task, seen.state, &next, actor, &cause, now_ms).await?;
         Ok(Some(Moved { task: task.clone(), from: seen.state, now: next, actor: actor.to_owned(), at_ms: now_ms }))
     }

@@ -224,3 +224,34 @@ async fn an_executor_is_told_of_account_agent_failures_answers_and_budget() {
     assert_eq!((definition.name.as_str(), definition.model.as_deref()), ("a", Some("opus")));
     assert_eq!((definition.prompt.trim(), definition.tools.len()), ("You do it.", 2));
 }
+
+#[tokio::test]
+async fn what_an_agent_says_it_cost_is_bounded_so_that_costs_can_be_added_up() {
+    let world = World::new().await;
+    for (number, cost_usd) in [(1, 1e300), (2, -1e300), (3, f64::NAN)] {
+        let fence = world.claimed(number).await;
+        let tokens = if cost_usd > 0.0 { i64::MAX } else { i64::MIN };
+        let said = ResultEntry {
+            cost_usd: Some(cost_usd),
+            tokens_in: Some(tokens),
+            ..finished(&fence, Some(FailureClass::Silent))
+        };
+        world.orchestrator.apply(&said).await.unwrap();
+        world.retried().await;
+    }
+    let spent = world.orchestrator.store.spent(0, 0).await.unwrap();
+    assert_eq!(spent.get("default"), Some(&1_000_000_000_000));
+}
+
+#[tokio::test]
+async fn what_a_stopped_attempt_cost_is_kept_though_its_result_is_late() {
+    let world = World::new().await;
+    let fence = world.claimed(1).await;
+    assert!(world.orchestrator.act(&world.task, &word(Action::Cancel)).await.unwrap());
+    let evidence = Some(r#"{"runtime_version":"claude-code 2.1.330"}"#.to_owned());
+    let late = ResultEntry { cost_usd: Some(0.5), evidence, ..finished(&fence, Some(FailureClass::Cancelled)) };
+    world.orchestrator.apply(&late).await.unwrap();
+    assert_eq!(world.row().await.life.state, TaskState::Cancelled);
+    let end = world.orchestrator.store.attempt(fence.attempt).await.unwrap().unwrap().end;
+    assert_eq!((end.cost_micros, end.runtime_version.as_deref()), (Some(500_000), Some("claude-code 2.1.330")));
+}
