@@ -3,7 +3,7 @@
 use coditect_core::{AttemptId, Change, FailureClass, Lifecycle, TaskId, TaskState, Trigger};
 use sqlx::any::AnyRow;
 
-use crate::change::{Moved, get, task_id};
+use crate::change::{Moved, get, keepable, task_id};
 use crate::{Store, StoreError, Tx};
 
 macro_rules! attempt_columns {
@@ -209,7 +209,7 @@ impl Tx {
     /// The database failed.
     pub async fn keep_evidence(&mut self, id: AttemptId, evidence: &str) -> Result<bool, StoreError> {
         let done = sqlx::query("UPDATE attempts SET evidence = $1 WHERE id = $2")
-            .bind(evidence)
+            .bind(keepable(evidence))
             .bind(id.to_string())
             .execute(&mut *self.inner)
             .await
@@ -232,8 +232,8 @@ impl Tx {
         .bind(end.cost_micros)
         .bind(end.tokens_in)
         .bind(end.tokens_out)
-        .bind(end.evidence)
-        .bind(end.runtime_version)
+        .bind(end.evidence.as_deref().map(keepable))
+        .bind(end.runtime_version.as_deref().map(keepable))
         .bind(id.to_string())
         .bind(token)
         .execute(&mut *self.inner)
@@ -283,13 +283,13 @@ impl Tx {
         .bind(if landed { "landed" } else { "failed" })
         .bind(now_ms)
         .bind(failure.map(|f| f.as_str().to_owned()))
-        .bind(end.message)
-        .bind(end.commit)
-        .bind(end.evidence)
+        .bind(end.message.as_deref().map(keepable))
+        .bind(end.commit.as_deref().map(keepable))
+        .bind(end.evidence.as_deref().map(keepable))
         .bind(end.cost_micros)
         .bind(end.tokens_in)
         .bind(end.tokens_out)
-        .bind(end.runtime_version)
+        .bind(end.runtime_version.as_deref().map(keepable))
         .bind(id.to_string())
         .execute(&mut *self.inner)
         .await

@@ -92,7 +92,7 @@ impl Tx {
         .bind(next.assigned_at_ms)
         .bind(next.completed_at_ms)
         .bind(next.failure.map(|f| f.as_str().to_owned()))
-        .bind(next.reason.clone())
+        .bind(next.reason.as_deref().map(keepable))
         .bind(next.version)
         .bind(now_ms)
         .bind(task.as_str())
@@ -139,8 +139,8 @@ impl Tx {
         .bind(from.as_str())
         .bind(next.state.as_str())
         .bind(next.attempt.map(|a| a.to_string()))
-        .bind(actor)
-        .bind(cause)
+        .bind(keepable(actor))
+        .bind(keepable(cause))
         .bind(now_ms)
         .execute(&mut *self.inner)
         .await
@@ -219,6 +219,11 @@ pub(crate) fn lifecycle(id: &str, row: &AnyRow) -> Result<Lifecycle, StoreError>
         reason: get(row, "reason")?,
         version: get(row, "version")?,
     })
+}
+
+/// A text from outside as a database can keep it: PostgreSQL refuses the character 0, which no reader misses.
+pub(crate) fn keepable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// A column by its name.

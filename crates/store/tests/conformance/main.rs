@@ -82,6 +82,7 @@ on_both_engines! {
         cancelling_ends_the_attempt_as_failed,
         an_attempt_follows_its_task,
         a_log_that_is_appended_twice_is_kept_once,
+        what_an_agent_printed_is_kept_whatever_bytes_it_has,
         evidence_outlives_the_end;
     graph:
         a_task_is_ready_when_all_it_depends_on_is_met,
