@@ -172,7 +172,7 @@ impl Orchestrator {
             Verdict::AskPerson => Some(Why::Starts(seen.attempts_started)),
             Verdict::RetryAt(_) | Verdict::Requeue => None,
         };
-        let budget = self.config.budget.per_task_micros();
+        let budget = self.config().budget.per_task_micros();
         let cost = tx.task_spent(&fence.task, seen).await?.saturating_add(end.cost_micros.unwrap_or_default());
         Ok(match why {
             None if cost >= budget => (Verdict::AskPerson, Some(Why::Budget { spent: cost, budget })),

@@ -222,7 +222,8 @@ pub(crate) fn lifecycle(id: &str, row: &AnyRow) -> Result<Lifecycle, StoreError>
 }
 
 /// A text from outside as a database can keep it: PostgreSQL refuses the character 0, which no reader misses.
-pub(crate) fn keepable(text: &str) -> String {
+#[must_use]
+pub fn keepable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 

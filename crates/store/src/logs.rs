@@ -45,21 +45,23 @@ impl Tx {
 }
 
 impl Store {
-    /// The last line of an attempt's log.
+    /// The last lines of an attempt's log, at most `limit` of them, in their order.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn last_line(&self, attempt: AttemptId) -> Result<Option<LogRow>, StoreError> {
+    pub async fn log_tail(&self, attempt: AttemptId, limit: i64) -> Result<Vec<LogRow>, StoreError> {
         sqlx::query(
-            "SELECT seq, at_ms, kind, text FROM agent_execution_log WHERE attempt_id = $1 ORDER BY seq DESC LIMIT 1",
+            "SELECT seq, at_ms, kind, text FROM agent_execution_log WHERE attempt_id = $1 ORDER BY seq DESC LIMIT $2",
         )
         .bind(attempt.to_string())
-        .fetch_optional(&self.pool)
+        .bind(limit)
+        .fetch_all(&self.pool)
         .await
         .map_err(StoreError::during("read a log"))?
-        .as_ref()
+        .iter()
+        .rev()
         .map(line)
-        .transpose()
+        .collect()
     }
 
     /// At most `limit` lines of an attempt's log after line `after`.
