@@ -1,6 +1,6 @@
 //! The attempts that this executor runs now, and what keeps their leases alive.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -119,10 +119,6 @@ impl Runs {
         }
     }
 
-    pub(crate) fn contains(&self, attempt: &str) -> bool {
-        self.lock().contains_key(attempt)
-    }
-
     pub(crate) fn names(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
     }
@@ -179,10 +175,48 @@ impl Runs {
     }
 }
 
+/// The attempts of which an entry is worked here, from before they are claimed until they are reported. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Worked(Arc<Mutex<HashSet<String>>>);
+
+/// An entry that is worked, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    worked: Worked,
+    attempt: String,
+}
+
+impl Worked {
+    /// Takes up an entry of an attempt; none where another entry of it is worked.
+    pub(crate) fn take_up(&self, attempt: &str) -> Option<Entry> {
+        let fresh = self.lock().insert(attempt.to_owned());
+        fresh.then(|| Entry { worked: self.clone(), attempt: attempt.to_owned() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.worked.lock().remove(&self.attempt);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::control::LineKind;
+
+    #[test]
+    fn an_attempt_is_taken_up_once_until_it_is_put_down() {
+        let worked = Worked::default();
+        let entry = worked.take_up("a");
+        assert!(entry.is_some() && worked.take_up("a").is_none() && worked.take_up("b").is_some());
+        drop(entry);
+        assert!(worked.take_up("a").is_some());
+    }
 
     #[tokio::test]
     async fn a_log_is_followed_to_its_end_and_only_its_end_is_kept() {

@@ -50,6 +50,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         queue,
         orchestrator,
         runs: crate::runs::Runs::default(),
+        worked: crate::runs::Worked::default(),
         cut: service.shutdown.cut.clone(),
     };
 

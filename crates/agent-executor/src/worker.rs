@@ -22,7 +22,7 @@ use crate::control::{Control, Fenced, LogLine, Phase};
 use crate::job::{Author, Evidence, Job, Limits, Outcome, Runtime};
 use crate::outbox::{Kept, Outbox};
 use crate::pipeline::{self, Host};
-use crate::runs::{LogTail, Runs};
+use crate::runs::{LogTail, Runs, Worked};
 use crate::runtime::{AccountNotice, claude, prompt};
 
 /// Between two tries to reach the orchestrator.
@@ -44,6 +44,7 @@ pub(crate) struct Worker {
     pub(crate) orchestrator: OrchestratorClient<Channel>,
     pub(crate) outbox: Outbox,
     pub(crate) runs: Runs,
+    pub(crate) worked: Worked,
     /// Everything is to be put down now.
     pub(crate) cut: CancellationToken,
 }
@@ -52,11 +53,13 @@ impl Worker {
     /// Works one entry to its end. It is acknowledged when nothing more can come of it.
     pub(crate) async fn work(mut self, delivery: Delivery<Work>) {
         let work = delivery.message.clone();
-        if self.runs.contains(&work.attempt) {
-            debug!(attempt = work.attempt, "a duplicate of what runs here already");
+        // For as long as it is worked: the orchestrator would refuse the claim of another entry of the same attempt, and it
+        // would seem to have died here while the first one's claim is still being answered.
+        let Some(_worked) = self.worked.take_up(&work.attempt) else {
+            debug!(attempt = work.attempt, "a duplicate of what is worked here already");
             acknowledge(delivery).await;
             return;
-        }
+        };
         let Some(specification) = self.claim(&work).await else {
             if !self.cut.is_cancelled() {
                 acknowledge(delivery).await;

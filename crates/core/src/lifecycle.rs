@@ -74,6 +74,17 @@ impl Change {
             Self::Assign { .. } => Trigger::Assign,
         }
     }
+
+    /// What it says itself, in words.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        let reason = match self {
+            Self::Plain(_) | Self::Assign { .. } => None,
+            Self::Fail { reason, .. } => Some(reason.as_str()),
+            Self::Intervene { reason, .. } => reason.as_deref(),
+        };
+        reason.filter(|reason| !reason.is_empty())
+    }
 }
 
 impl Lifecycle {
@@ -111,6 +122,8 @@ impl Lifecycle {
                 next.attempt = Some(attempt);
                 next.token += 1;
                 next.attempts_started += 1;
+                // What was said of an earlier attempt is not why this one is under way.
+                next.reason = None;
             }
             Change::Fail { class, reason, due_at_ms, .. } => {
                 next.attempts_spent += i64::from(class.spends_attempt());

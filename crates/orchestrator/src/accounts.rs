@@ -16,6 +16,9 @@ use crate::attempts::Fence;
 /// What the keys of the facts begin with that count rate limits of unknown end in a row.
 const LIMITS: &str = "limits:";
 
+/// No quota is used up for longer: should a service name a time far off, the account is tried then.
+const LONGEST_MS: i64 = 35 * 24 * 60 * 60 * 1_000;
+
 /// How often a breaker that others change at the same time is looked at anew.
 const TRIES: usize = 8;
 
@@ -59,7 +62,10 @@ impl Orchestrator {
         let said = if message.is_empty() { String::new() } else { format!(" ({})", message.trim()) };
         let (until_ms, reason) = match class {
             FailureClass::RateLimited => match reset_at_ms.filter(|at| *at > now_ms) {
-                Some(at) => (Some(at), format!("its quota is used up until a time that the service named{said}.")),
+                Some(at) => (
+                    Some(at.min(now_ms.saturating_add(LONGEST_MS))),
+                    format!("its quota is used up until a time that the service named{said}."),
+                ),
                 None => {
                     let Some(until) = self.own_pause(tx, account, now_ms).await? else { return Ok(()) };
                     (Some(until), format!("it hit a rate limit, and the service did not say until when{said}."))
@@ -97,7 +103,7 @@ impl Orchestrator {
         let before: i64 =
             known.iter().find(|(name, _)| *name == key).and_then(|(_, count)| count.parse().ok()).unwrap_or_default();
         tx.set_fact(&key, &(before + 1).to_string(), now_ms).await?;
-        Ok(Some(now_ms.saturating_add(BreakerPolicy::from(&self.config.breaker).pause_ms(before + 1))))
+        Ok(Some(now_ms.saturating_add(BreakerPolicy::from(&self.config().breaker).pause_ms(before + 1))))
     }
 
     /// Tells the breakers of an attempt's agent and account how it ended (`None`: it landed).
@@ -128,7 +134,7 @@ impl Orchestrator {
         signal: Signal,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        let policy = BreakerPolicy::from(&self.config.breaker);
+        let policy = BreakerPolicy::from(&self.config().breaker);
         for _ in 0..TRIES {
             let row = tx.breaker(scope, name).await?;
             let next = row.breaker.after(attempt.id, signal, &policy, now_ms);
@@ -176,7 +182,7 @@ impl Orchestrator {
     pub(crate) async fn all_accounts_are_stopped(&self) -> Result<bool, StoreError> {
         let pauses = self.store.account_pauses().await?;
         let stopped = |name: &String| pauses.iter().any(|pause| pause.account == *name && pause.until_ms.is_none());
-        Ok(self.config.accounts.keys().all(stopped))
+        Ok(self.config().accounts.keys().all(stopped))
     }
 }
 

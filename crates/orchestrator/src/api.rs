@@ -161,9 +161,10 @@ impl Api for Orchestrator {
         };
         let limit = if limit <= 0 { 1_000 } else { limit.min(10_000) };
         let lines = self.store.log(attempt.id, after, limit).await.map_err(internal)?;
-        let drained = !self.queue.log_attempts().await.is_ok_and(|attempts| attempts.contains(&attempt.id.to_string()));
+        // Only where it matters: Redis may take its time to say nothing.
+        let ended = attempt.ended_at_ms.is_some() && lines.is_empty() && self.is_drained(attempt.id).await;
         Ok(Response::new(v1::ReadLogResponse {
-            ended: attempt.ended_at_ms.is_some() && lines.is_empty() && drained,
+            ended,
             lines: lines.into_iter().map(answers::log_line).collect(),
             attempt: attempt.id.to_string(),
             number: attempt.number,

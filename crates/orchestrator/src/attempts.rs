@@ -79,6 +79,6 @@ impl Orchestrator {
     }
 
     pub(crate) fn lease_ms(&self) -> i64 {
-        i64::try_from(self.config.executor.lease_ms).unwrap_or(i64::MAX)
+        i64::try_from(self.config().executor.lease_ms).unwrap_or(i64::MAX)
     }
 }

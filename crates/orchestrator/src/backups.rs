@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_secs(30);
 impl Orchestrator {
     /// Writes backups until the service drains.
     pub(crate) async fn keep_backups(self, drain: CancellationToken) {
-        let Some(interval) = self.config.backup.interval() else { return };
+        let Some(interval) = self.config().backup.interval() else { return };
         let mut failing = false;
         loop {
             tokio::select! {
@@ -41,7 +41,8 @@ impl Orchestrator {
 
     /// Writes a backup if the newest is too old and there is anything to keep, and removes what are too many.
     async fn back_up_if_due(&self, interval: Duration) -> anyhow::Result<()> {
-        let folder = Path::new(&self.config.backup.directory);
+        let config = self.config();
+        let folder = Path::new(&config.backup.directory);
         let now_ms = self.clock.now_ms();
         let newest = backup::list(folder)?.first().map(|file| file.manifest.at_ms);
         let due = newest.is_none_or(|at| now_ms - at >= i64::try_from(interval.as_millis()).unwrap_or(i64::MAX));
@@ -50,7 +51,7 @@ impl Orchestrator {
         }
         let written = self.store.back_up(folder, now_ms).await?;
         info!(file = %written.path.display(), bytes = written.bytes, "the database was backed up");
-        let keep = usize::try_from(self.config.backup.keep).unwrap_or(usize::MAX);
+        let keep = usize::try_from(config.backup.keep).unwrap_or(usize::MAX);
         for old in backup::list(folder)?.into_iter().skip(keep) {
             old.remove()?;
         }
@@ -59,7 +60,7 @@ impl Orchestrator {
 
     /// The backups there are, newest first.
     pub(crate) async fn backups(&self) -> anyhow::Result<Vec<v1::Backup>> {
-        let folder = self.config.backup.directory.clone();
+        let folder = self.config().backup.directory.clone();
         let files = tokio::task::spawn_blocking(move || backup::list(Path::new(&folder))).await??;
         Ok(files.into_iter().map(shown).collect())
     }

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use coditect_core::{Clock, RetryPolicy};
 use coditect_proto::v1::orchestrator_server::{OrchestratorServer, SERVICE_NAME};
 use coditect_queue::Queue;
+use coditect_service::config::Live;
 use coditect_service::grpc::Api;
 use coditect_service::leadership::{self, Term};
 use coditect_service::metrics::at_scrape;
@@ -40,7 +41,8 @@ use tokio::sync::Notify;
 pub struct Orchestrator {
     store: Store,
     queue: Queue,
-    config: Arc<Config>,
+    /// The configuration: for a leader that of its term, for answers the one of now.
+    live: Live,
     retry: RetryPolicy,
     clock: SystemClock,
     /// Wakes the reconcile loop.
@@ -70,7 +72,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         insight: Arc::default(),
         transitions: http::Transitions::default(),
         clock,
-        config,
+        live: service.live.clone(),
     };
     let act = |term| orchestrator.clone().lead(term);
     let leading = leadership::lead(&service, &orchestrator.store, act, std::future::pending);
@@ -86,15 +88,19 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
 }
 
 impl Orchestrator {
+    fn config(&self) -> Arc<Config> {
+        self.live.get()
+    }
+
     /// What the leader does: everything but to answer, which every instance can.
     async fn lead(mut self, term: Term) {
         self.store = term.store;
         self.retry = RetryPolicy::try_from(&term.config.retry).unwrap_or(self.retry);
-        self.config = term.config;
+        (self.live, _) = Live::new(term.config);
         self.started_at_ms = self.clock.now_ms();
         let this = self.clone();
         let _told = at_scrape(move || this.clone().snapshot());
-        let every = self.config.reconcile.interval();
+        let every = self.config().reconcile.interval();
         tokio::join!(
             self.clone().consume_results(term.ended.clone()),
             self.clone().drain_logs(term.ended.clone()),

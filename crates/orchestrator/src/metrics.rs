@@ -65,7 +65,7 @@ impl Orchestrator {
             snapshot.number(BREAKER_STATE, [row.scope.as_str(), &row.name], state);
         }
         let pauses = self.store.account_pauses().await?;
-        for account in self.config.accounts.keys() {
+        for account in self.config().accounts.keys() {
             let paused = pauses.iter().any(|pause| pause.account == *account && pause.holds(now_ms));
             snapshot.number(ACCOUNT_PAUSED, [account], f64::from(u8::from(paused)));
         }

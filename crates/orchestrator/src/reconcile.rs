@@ -78,7 +78,7 @@ impl Orchestrator {
 
     /// Removes what every group has acknowledged.
     async fn trim(&self) {
-        let work = Stream::Work(self.config.dispatch.pool.clone());
+        let work = Stream::Work(self.config().dispatch.pool.clone());
         for stream in [Stream::Plan, Stream::Ready, Stream::Results, Stream::Events, work] {
             if let Err(error) = self.queue.trim(&stream).await {
                 debug!(%stream, %error, "not trimmed");

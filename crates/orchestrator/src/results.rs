@@ -19,6 +19,12 @@ use crate::questions::{Why, question};
 /// How long to wait before a result is applied again after the database failed.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// No attempt costs more.
+const DEAREST_USD: f64 = 1_000_000.0;
+
+/// No attempt reads or writes more.
+const MOST_TOKENS: i64 = 1_000_000_000_000;
+
 impl Orchestrator {
     /// Applies results until the service drains. An entry is acknowledged once what it says is committed.
     pub(crate) async fn consume_results(self, drain: CancellationToken) {
@@ -57,8 +63,9 @@ impl Orchestrator {
             commit: result.commit.clone(),
             evidence: result.evidence.clone(),
             cost_micros: result.cost_usd.map(micros),
-            tokens_in: result.tokens_in,
-            tokens_out: result.tokens_out,
+            tokens_in: result.tokens_in.map(tokens),
+            tokens_out: result.tokens_out.map(tokens),
+            runtime_version: result.evidence.as_deref().and_then(runtime_version),
         };
         match (&result.commit, result.failure) {
             (Some(_), _) => self.landed(&fence, end).await,
@@ -72,8 +79,7 @@ impl Orchestrator {
     async fn landed(&self, fence: &Fence, end: AttemptEnd) -> Result<(), StoreError> {
         let mut tx = self.store.begin().await?;
         let Some(seen) = tx.current(&fence.task, fence.attempt, fence.token).await? else {
-            debug!(task = %fence.task, attempt = %fence.attempt, "a late result changes nothing");
-            return Ok(());
+            return late(tx, fence, end).await;
         };
         let now_ms = self.clock.now_ms();
         let commit = end.commit.clone().unwrap_or_default();
@@ -105,8 +111,7 @@ impl Orchestrator {
             tx.take_turn(TURN, now_ms).await?;
         }
         let Some(seen) = tx.current(&fence.task, fence.attempt, fence.token).await? else {
-            debug!(task = %fence.task, attempt = %fence.attempt, "a late result changes nothing");
-            return Ok(());
+            return late(tx, fence, end).await;
         };
         let spent = seen.attempts_spent + i64::from(class.spends_attempt());
         let message = end.message.clone();
@@ -167,7 +172,7 @@ impl Orchestrator {
             Verdict::AskPerson => Some(Why::Starts(seen.attempts_started)),
             Verdict::RetryAt(_) | Verdict::Requeue => None,
         };
-        let budget = self.config.budget.per_task_micros();
+        let budget = self.config().budget.per_task_micros();
         let cost = tx.task_spent(&fence.task, seen).await?.saturating_add(end.cost_micros.unwrap_or_default());
         Ok(match why {
             None if cost >= budget => (Verdict::AskPerson, Some(Why::Budget { spent: cost, budget })),
@@ -185,8 +190,29 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// Dollars as millionths.
-#[expect(clippy::cast_possible_truncation, reason = "an attempt costs less than 2^52 millionths of a dollar")]
+/// A result of an attempt that is not current changes nothing of its task. What it used was used all the same.
+async fn late(mut tx: Tx, fence: &Fence, end: AttemptEnd) -> Result<(), StoreError> {
+    debug!(task = %fence.task, attempt = %fence.attempt, "a late result changes nothing");
+    tx.keep_late(fence.attempt, fence.token, end).await?;
+    tx.commit().await
+}
+
+/// The version of the agent's program, as the evidence has it.
+fn runtime_version(evidence: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Evidence {
+        runtime_version: Option<String>,
+    }
+    serde_json::from_str::<Evidence>(evidence).ok()?.runtime_version
+}
+
+/// Dollars as millionths. What an agent's program says it cost is not believed beyond all bounds: it is added up.
+#[expect(clippy::cast_possible_truncation, reason = "within the bounds there are less than 2^52 millionths")]
 fn micros(dollars: f64) -> i64 {
-    (dollars * 1_000_000.0).round() as i64
+    (dollars.clamp(0.0, DEAREST_USD) * 1_000_000.0).round() as i64
+}
+
+/// A number of tokens, within bounds as the costs are.
+fn tokens(count: i64) -> i64 {
+    count.clamp(0, MOST_TOKENS)
 }

@@ -12,14 +12,14 @@ impl Orchestrator {
     pub(crate) async fn specification(&self, attempt: AttemptRow, task: &TaskRow) -> Result<Specification, StoreError> {
         let documents = self.store.documents().await?;
         let mut verify = task.verify.clone();
-        verify.extend(self.config.verify.commands.iter().cloned());
+        verify.extend(self.config().verify.commands.iter().cloned());
         let failures = self.store.earlier_failures(&task.id, attempt.generation, attempt.number).await?;
         let earlier_failures = failures.into_iter().map(|failure| match failure.message.trim() {
             "" => failure.class.to_string(),
             message => format!("{}: {message}", failure.class),
         });
         let answers = self.store.answers_given(&task.id).await?.into_iter().map(|said| said.answer);
-        let left = self.config.budget.per_task_micros() - self.store.task_spent(&task.id, &task.life).await?;
+        let left = self.config().budget.per_task_micros() - self.store.task_spent(&task.id, &task.life).await?;
         Ok(Specification {
             task: task.id.to_string(),
             key: task.key.clone(),
@@ -28,8 +28,8 @@ impl Orchestrator {
             attempt: attempt.id.to_string(),
             number: attempt.number,
             token: attempt.token,
-            repository: self.config.repository.path.clone(),
-            target_branch: self.config.repository.target_branch.clone(),
+            repository: self.config().repository.path.clone(),
+            target_branch: self.config().repository.target_branch.clone(),
             script: task.script.clone(),
             prompt: prompt(task),
             verify,

@@ -39,13 +39,13 @@ impl Orchestrator {
         let moves = self.moves(&counts, now_ms).await?;
         let plans = documents.iter().map(|document| (document.id.clone(), document.revision)).collect();
         let slots: i64 = executors.iter().map(|executor| executor.slots).sum();
-        let most = i64::from(self.config.dispatch.max_concurrent);
+        let most = i64::from(self.config().dispatch.max_concurrent);
         let (figures, cycles) = self.insight(plans, if slots > 0 { slots.min(most) } else { most }).await?;
         let mut problems: Vec<_> =
             documents.iter().flat_map(|document| answers::problems(&document.diagnostics)).collect();
         problems.extend(cycles);
         Ok(v1::Status {
-            project: self.config.project.name.clone(),
+            project: self.config().project.name.clone(),
             by_state: counts.iter().map(|(state, count)| (state.to_string(), *count)).collect(),
             total,
             running: self.runs().await?,

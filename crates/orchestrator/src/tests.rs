@@ -1,12 +1,15 @@
-//! What becomes of attempts, on a real database; Redis is away throughout, which must change nothing.
+//! What becomes of attempts, on a real database; Redis is away where it is not what a test is about, which must change
+//! nothing.
 
 mod accounts;
+mod logs;
 
 use std::sync::Arc;
 
 use coditect_core::{AttemptId, FailureClass, RetryPolicy, TaskId, TaskState};
 use coditect_queue::Queue;
 use coditect_queue::message::{ResultEntry, ResultKind};
+use coditect_service::config::Live;
 use coditect_service::{Config, SystemClock};
 use coditect_store::testing::Database;
 use coditect_store::{AttemptEnd, OpenAttempt, PlannedDocument, PlannedTask, TaskRow};
@@ -30,7 +33,7 @@ impl World {
         let orchestrator = Orchestrator {
             store: database.again().await,
             queue: Queue::connect("redis://127.0.0.1:1", "test").unwrap(),
-            config: Arc::new(Config::default()),
+            live: Live::new(Arc::new(Config::default())).0,
             retry: RetryPolicy::default(),
             clock: SystemClock,
             wake: Arc::default(),

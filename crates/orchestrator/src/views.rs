@@ -67,7 +67,7 @@ impl Orchestrator {
 
     pub(crate) async fn history(&self, since_ms: i64) -> Result<v1::HistoryResponse, StoreError> {
         let begins = self.store.history_begins(since_ms).await?.unwrap_or(since_ms);
-        let span = self.clock.now_ms() - begins;
+        let span = self.clock.now_ms().saturating_sub(begins);
         let bucket_ms = BUCKETS.into_iter().find(|length| span / length < SHOWN).unwrap_or(7 * DAY_MS);
         let buckets = self.store.history(since_ms, bucket_ms).await?;
         let bucket =
@@ -83,7 +83,8 @@ impl Orchestrator {
         let pauses: BTreeMap<_, _> =
             self.store.accounts_paused(now_ms).await?.into_iter().map(|pause| (pause.account.clone(), pause)).collect();
         let by_people: BTreeMap<_, _> = self.paused_by_people("pause:account:").await?;
-        let configured = &self.config.accounts;
+        let config = self.config();
+        let configured = &config.accounts;
         let names: BTreeSet<&String> = configured
             .keys()
             .chain(tallies.keys())

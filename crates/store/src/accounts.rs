@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use coditect_core::{Lifecycle, TaskId};
 
-use crate::change::{get, task_id};
+use crate::change::{get, keepable, task_id};
 use crate::{Store, StoreError, Tx};
 
 /// An account that takes no new attempts.
@@ -59,7 +59,7 @@ impl Tx {
         )
         .bind(&pause.account)
         .bind(&pause.cause)
-        .bind(&pause.reason)
+        .bind(keepable(&pause.reason))
         .bind(pause.until_ms)
         .bind(pause.at_ms)
         .execute(&mut *self.inner)

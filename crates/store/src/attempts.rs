@@ -3,7 +3,7 @@
 use coditect_core::{AttemptId, Change, FailureClass, Lifecycle, TaskId, TaskState, Trigger};
 use sqlx::any::AnyRow;
 
-use crate::change::{Moved, get, task_id};
+use crate::change::{Moved, get, keepable, task_id};
 use crate::{Store, StoreError, Tx};
 
 macro_rules! attempt_columns {
@@ -55,6 +55,8 @@ pub struct AttemptEnd {
     pub tokens_in: Option<i64>,
     /// Tokens written by the model.
     pub tokens_out: Option<i64>,
+    /// The version that the agent's program reported.
+    pub runtime_version: Option<String>,
 }
 
 /// An attempt as the database has it.
@@ -90,8 +92,6 @@ pub struct AttemptRow {
     pub end: AttemptEnd,
     /// Why that agent, in sentences.
     pub because: Vec<String>,
-    /// The version that the agent's program reported.
-    pub runtime_version: Option<String>,
 }
 
 impl Tx {
@@ -209,7 +209,7 @@ impl Tx {
     /// The database failed.
     pub async fn keep_evidence(&mut self, id: AttemptId, evidence: &str) -> Result<bool, StoreError> {
         let done = sqlx::query("UPDATE attempts SET evidence = $1 WHERE id = $2")
-            .bind(evidence)
+            .bind(keepable(evidence))
             .bind(id.to_string())
             .execute(&mut *self.inner)
             .await
@@ -217,18 +217,29 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Keeps the version that the agent's program reported.
+    /// Keeps what came too late of an attempt that has ended: what it used, and what it left as evidence, unless that
+    /// is known. How it ended stays as it is.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn keep_runtime_version(&mut self, id: AttemptId, version: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE attempts SET runtime_version = $1 WHERE id = $2")
-            .bind(version)
-            .bind(id.to_string())
-            .execute(&mut *self.inner)
-            .await
-            .map_err(StoreError::during("keep a version"))?;
-        Ok(done.rows_affected() == 1)
+    pub async fn keep_late(&mut self, id: AttemptId, token: i64, end: AttemptEnd) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE attempts SET cost_micros = COALESCE(cost_micros, $1), tokens_in = COALESCE(tokens_in, $2), \
+             tokens_out = COALESCE(tokens_out, $3), evidence = COALESCE(evidence, $4), \
+             runtime_version = COALESCE(runtime_version, $5) \
+             WHERE id = $6 AND token = $7 AND ended_at_ms IS NOT NULL",
+        )
+        .bind(end.cost_micros)
+        .bind(end.tokens_in)
+        .bind(end.tokens_out)
+        .bind(end.evidence.as_deref().map(keepable))
+        .bind(end.runtime_version.as_deref().map(keepable))
+        .bind(id.to_string())
+        .bind(token)
+        .execute(&mut *self.inner)
+        .await
+        .map_err(StoreError::during("keep a late result"))?;
+        Ok(())
     }
 
     /// Every open attempt, oldest first.
@@ -266,18 +277,19 @@ impl Tx {
         };
         sqlx::query(
             "UPDATE attempts SET state = $1, ended_at_ms = $2, failure = $3, message = $4, commit_id = $5, \
-             evidence = COALESCE($6, evidence), cost_micros = $7, tokens_in = $8, tokens_out = $9 \
-             WHERE id = $10 AND ended_at_ms IS NULL",
+             evidence = COALESCE($6, evidence), cost_micros = $7, tokens_in = $8, tokens_out = $9, \
+             runtime_version = $10 WHERE id = $11 AND ended_at_ms IS NULL",
         )
         .bind(if landed { "landed" } else { "failed" })
         .bind(now_ms)
         .bind(failure.map(|f| f.as_str().to_owned()))
-        .bind(end.message)
-        .bind(end.commit)
-        .bind(end.evidence)
+        .bind(end.message.as_deref().map(keepable))
+        .bind(end.commit.as_deref().map(keepable))
+        .bind(end.evidence.as_deref().map(keepable))
         .bind(end.cost_micros)
         .bind(end.tokens_in)
         .bind(end.tokens_out)
+        .bind(end.runtime_version.as_deref().map(keepable))
         .bind(id.to_string())
         .execute(&mut *self.inner)
         .await
@@ -385,7 +397,6 @@ fn attempt(row: &AnyRow) -> Result<AttemptRow, StoreError> {
             Some(json) => serde_json::from_str(&json).map_err(|_| corrupt("because", &json))?,
             None => Vec::new(),
         },
-        runtime_version: get(row, "runtime_version")?,
         id: text.parse().map_err(|_| corrupt("id", &text))?,
         task: task_id("attempts", get(row, "task_id")?)?,
         generation: get(row, "generation")?,
@@ -407,6 +418,7 @@ fn attempt(row: &AnyRow) -> Result<AttemptRow, StoreError> {
             cost_micros: get(row, "cost_micros")?,
             tokens_in: get(row, "tokens_in")?,
             tokens_out: get(row, "tokens_out")?,
+            runtime_version: get(row, "runtime_version")?,
         },
     })
 }

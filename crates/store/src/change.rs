@@ -66,6 +66,8 @@ impl Tx {
         now_ms: i64,
     ) -> Result<Option<Moved>, StoreError> {
         let trigger = change.trigger();
+        // Its own words: the task's reason may still be an earlier change's.
+        let cause = change.reason().map_or_else(|| trigger.to_string(), |reason| format!("{trigger}: {reason}"));
         let next = match seen.apply(change, now_ms) {
             Ok(next) => next,
             Err(illegal) => {
@@ -90,7 +92,7 @@ impl Tx {
         .bind(next.assigned_at_ms)
         .bind(next.completed_at_ms)
         .bind(next.failure.map(|f| f.as_str().to_owned()))
-        .bind(next.reason.clone())
+        .bind(next.reason.as_deref().map(keepable))
         .bind(next.version)
         .bind(now_ms)
         .bind(task.as_str())
@@ -114,10 +116,6 @@ impl Tx {
                 self.attempt_ends(attempt, next.state, &next, end, now_ms).await?;
             }
         }
-        let cause = match &next.reason {
-            Some(reason) if !reason.is_empty() => format!("{trigger}: {reason}"),
-            _ => trigger.to_string(),
-        };
         self.record(task, seen.state, &next, actor, &cause, now_ms).await?;
         Ok(Some(Moved { task: task.clone(), from: seen.state, now: next, actor: actor.to_owned(), at_ms: now_ms }))
     }
@@ -141,8 +139,8 @@ impl Tx {
         .bind(from.as_str())
         .bind(next.state.as_str())
         .bind(next.attempt.map(|a| a.to_string()))
-        .bind(actor)
-        .bind(cause)
+        .bind(keepable(actor))
+        .bind(keepable(cause))
         .bind(now_ms)
         .execute(&mut *self.inner)
         .await
@@ -221,6 +219,12 @@ pub(crate) fn lifecycle(id: &str, row: &AnyRow) -> Result<Lifecycle, StoreError>
         reason: get(row, "reason")?,
         version: get(row, "version")?,
     })
+}
+
+/// A text from outside as a database can keep it: PostgreSQL refuses the character 0, which no reader misses.
+#[must_use]
+pub fn keepable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// A column by its name.

@@ -35,7 +35,7 @@ pub use accounts::AccountPause;
 pub use agents::AgentRow;
 pub use attempts::{AttemptEnd, AttemptRow, EarlierFailure, OpenAttempt};
 pub use breakers::BreakerRow;
-pub use change::{EventRow, Moved};
+pub use change::{EventRow, Moved, keepable};
 pub use database::{Durability, Engine, Store, Tx};
 pub use documents::{DocumentRow, PlannedDocument, PlannedTask, Synced, TickDue};
 pub use error::StoreError;

@@ -1,8 +1,9 @@
 //! What agents printed, in lasting storage.
 
 use coditect_core::AttemptId;
+use sqlx::any::AnyRow;
 
-use crate::change::get;
+use crate::change::{get, keepable};
 use crate::{Store, StoreError, Tx};
 
 /// A line of an attempt's log.
@@ -33,8 +34,8 @@ impl Tx {
             .bind(&attempt)
             .bind(line.seq)
             .bind(line.at_ms)
-            .bind(&line.kind)
-            .bind(&line.text)
+            .bind(keepable(&line.kind))
+            .bind(keepable(&line.text))
             .execute(&mut *self.inner)
             .await
             .map_err(StoreError::during("keep a log"))?;
@@ -44,6 +45,25 @@ impl Tx {
 }
 
 impl Store {
+    /// The last lines of an attempt's log, at most `limit` of them, in their order.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn log_tail(&self, attempt: AttemptId, limit: i64) -> Result<Vec<LogRow>, StoreError> {
+        sqlx::query(
+            "SELECT seq, at_ms, kind, text FROM agent_execution_log WHERE attempt_id = $1 ORDER BY seq DESC LIMIT $2",
+        )
+        .bind(attempt.to_string())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read a log"))?
+        .iter()
+        .rev()
+        .map(line)
+        .collect()
+    }
+
     /// At most `limit` lines of an attempt's log after line `after`.
     ///
     /// # Errors
@@ -60,14 +80,11 @@ impl Store {
         .await
         .map_err(StoreError::during("read a log"))?
         .iter()
-        .map(|row| {
-            Ok(LogRow {
-                seq: get(row, "seq")?,
-                at_ms: get(row, "at_ms")?,
-                kind: get(row, "kind")?,
-                text: get(row, "text")?,
-            })
-        })
+        .map(line)
         .collect()
     }
+}
+
+fn line(row: &AnyRow) -> Result<LogRow, StoreError> {
+    Ok(LogRow { seq: get(row, "seq")?, at_ms: get(row, "at_ms")?, kind: get(row, "kind")?, text: get(row, "text")? })
 }

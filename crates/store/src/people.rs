@@ -2,7 +2,7 @@
 
 use coditect_core::{Lifecycle, TaskId};
 
-use crate::change::get;
+use crate::change::{get, keepable};
 use crate::{Store, StoreError, Tx};
 
 /// What a person told a task's agents.
@@ -32,9 +32,9 @@ impl Tx {
         .bind(format!("{task}#{:010}", seen.version + 1))
         .bind(task.as_str())
         .bind(seen.generation)
-        .bind(&said.actor)
-        .bind(&said.question)
-        .bind(&said.answer)
+        .bind(keepable(&said.actor))
+        .bind(keepable(&said.question))
+        .bind(keepable(&said.answer))
         .bind(said.at_ms)
         .execute(&mut *self.inner)
         .await
@@ -58,7 +58,7 @@ impl Tx {
         let done = sqlx::query(
             "UPDATE tasks SET agent_override = $1, version = $2, updated_at_ms = $3 WHERE id = $4 AND version = $5",
         )
-        .bind(agent)
+        .bind(agent.map(keepable))
         .bind(seen.version + 1)
         .bind(now_ms)
         .bind(task.as_str())

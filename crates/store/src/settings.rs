@@ -1,5 +1,6 @@
 //! Small facts that outlive a restart: `orchestrator_state`.
 
+use crate::change::keepable;
 use crate::{Store, StoreError, Tx};
 
 const READ: &str =
@@ -55,6 +56,7 @@ impl Tx {
         // On SQLite the transaction itself is the turn, and this is one row more. On PostgreSQL the row is locked.
         self.set_fact(&format!("turn:{of}"), "", now_ms).await
     }
+
     /// Keeps a fact; an empty value forgets it. Its epoch grows by one.
     ///
     /// # Errors
@@ -65,8 +67,8 @@ impl Tx {
              ON CONFLICT (key) DO UPDATE SET value = excluded.value, epoch = orchestrator_state.epoch + 1, \
              updated_at_ms = excluded.updated_at_ms",
         )
-        .bind(key)
-        .bind(value)
+        .bind(keepable(key))
+        .bind(keepable(value))
         .bind(now_ms)
         .execute(&mut *self.inner)
         .await

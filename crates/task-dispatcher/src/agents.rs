@@ -49,6 +49,14 @@ impl Agents {
         Self { config, definitions: Vec::new(), matcher, looked: None, folders: None, plan: Vec::new() }
     }
 
+    /// Follows this configuration from now on, where it is another one.
+    pub fn follow(&mut self, config: &Arc<Config>) -> &mut Self {
+        if !Arc::ptr_eq(&self.config, config) {
+            *self = Self::new(Arc::clone(config));
+        }
+        self
+    }
+
     /// Whether it is time for [`Agents::refresh`].
     #[must_use]
     pub fn is_due(&self) -> bool {

@@ -10,7 +10,7 @@ use coditect_proto::{
         task_dispatcher_server::{SERVICE_NAME, TaskDispatcher, TaskDispatcherServer},
     },
 };
-use coditect_service::{Config, SystemClock, grpc::Api};
+use coditect_service::{SystemClock, config::Live, grpc::Api};
 use coditect_store::{Store, StoreError, TaskRow};
 use tokio::sync::{Notify, RwLock};
 use tonic::{Request, Response, Status, service::Routes};
@@ -20,11 +20,11 @@ use crate::explain::explain;
 use crate::look::look;
 use crate::pauses::{PAUSE, Pauses};
 
-/// The gRPC service. `wake` asks for a pass.
+/// The gRPC service. `wake` asks for a pass. What is answered follows the configuration of now.
 #[must_use]
-pub fn api(store: Store, config: Arc<Config>, agents: Arc<RwLock<Agents>>, wake: Arc<Notify>) -> Api {
+pub fn api(store: Store, live: Live, agents: Arc<RwLock<Agents>>, wake: Arc<Notify>) -> Api {
     Api {
-        routes: Routes::new(TaskDispatcherServer::new(Server { store, config, agents, wake })),
+        routes: Routes::new(TaskDispatcherServer::new(Server { store, live, agents, wake })),
         names: &[SERVICE_NAME],
         descriptors: FILE_DESCRIPTORS,
     }
@@ -34,7 +34,7 @@ pub fn api(store: Store, config: Arc<Config>, agents: Arc<RwLock<Agents>>, wake:
 #[derive(Debug)]
 struct Server {
     store: Store,
-    config: Arc<Config>,
+    live: Live,
     agents: Arc<RwLock<Agents>>,
     wake: Arc<Notify>,
 }
@@ -42,14 +42,15 @@ struct Server {
 impl Server {
     async fn capacity(&self) -> Result<CapacityResponse, StoreError> {
         let now_ms = SystemClock.now_ms();
+        let config = self.live.get();
         let mut tx = self.store.begin().await?;
-        let (ledger, _) = look(&mut tx, &self.config, now_ms).await?;
+        let (ledger, _) = look(&mut tx, &config, now_ms).await?;
         drop(tx);
         let counts = self.store.count_by_state().await?;
         let ready = counts.iter().find(|(state, _)| *state == TaskState::Ready).map_or(0, |(_, count)| *count);
         let number = |size| i64::try_from(size).unwrap_or(i64::MAX);
         let accounts = ledger.accounts.iter().map(|account| {
-            let settings = self.config.accounts.get(&account.name).cloned().unwrap_or_default();
+            let settings = config.accounts.get(&account.name).cloned().unwrap_or_default();
             v1::AccountCapacity {
                 name: account.name.clone(),
                 max_concurrent: settings.max_concurrent.into(),
@@ -109,8 +110,14 @@ impl TaskDispatcher for Server {
 
     async fn explain(&self, request: Request<v1::ExplainRequest>) -> Result<Response<v1::ExplainResponse>, Status> {
         let task = self.named(&request.into_inner().task).await?;
+        let (config, now_ms) = (self.live.get(), SystemClock.now_ms());
+        // Whoever stands by makes no passes.
+        if self.agents.read().await.is_due() {
+            let refreshed = self.agents.write().await.follow(&config).refresh(&self.store, now_ms).await;
+            refreshed.map_err(|error| unavailable(&error))?;
+        }
         let agents = self.agents.read().await;
-        let answer = explain(&self.store, &self.config, &agents, &task, SystemClock.now_ms()).await;
+        let answer = explain(&self.store, &config, &agents, &task, now_ms).await;
         answer.map(Response::new).map_err(away)
     }
 
@@ -119,8 +126,9 @@ impl TaskDispatcher for Server {
         request: Request<v1::PauseAccountRequest>,
     ) -> Result<Response<v1::PauseAccountResponse>, Status> {
         let v1::PauseAccountRequest { account, actor, resume } = request.into_inner();
-        if !self.config.accounts.contains_key(&account) {
-            let names: Vec<_> = self.config.accounts.keys().map(String::as_str).collect();
+        let config = self.live.get();
+        if !config.accounts.contains_key(&account) {
+            let names: Vec<_> = config.accounts.keys().map(String::as_str).collect();
             let message = format!("there is no account `{account}`; there are: {}", names.join(", "));
             return Err(Status::not_found(message));
         }
@@ -132,7 +140,11 @@ impl TaskDispatcher for Server {
 
 /// The database's errors: the caller may try again.
 fn away(error: StoreError) -> Status {
-    tracing::warn!(cause = format!("{:#}", anyhow::Error::new(error)), "a question could not be answered");
+    unavailable(&anyhow::Error::new(error))
+}
+
+fn unavailable(error: &anyhow::Error) -> Status {
+    tracing::warn!(cause = format!("{error:#}"), "a question could not be answered");
     Status::unavailable("the database does not answer")
 }
 

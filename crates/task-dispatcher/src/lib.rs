@@ -55,7 +55,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let wake = Wake::default();
     let act = |term| act(&service, &queue, Arc::clone(&agents), &wake, term);
     let leading = leadership::lead(&service, &store, act, std::future::pending);
-    let api = api::api(store.clone(), config.clone(), Arc::clone(&agents), Arc::clone(&wake.notify));
+    let api = api::api(store.clone(), service.live.clone(), Arc::clone(&agents), Arc::clone(&wake.notify));
     tokio::try_join!(service.serve_grpc(api), async {
         tokio::join!(leading, watch_redis(&queue, &service.readiness, every, &service));
         Ok(())

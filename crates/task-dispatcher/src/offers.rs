@@ -68,7 +68,6 @@ mod tests {
             ended_at_ms: None,
             end: AttemptEnd::default(),
             because: Vec::new(),
-            runtime_version: None,
         }
     }
 

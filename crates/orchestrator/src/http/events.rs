@@ -150,7 +150,7 @@ async fn follow(
     let Orchestrator { store, clock, transitions, .. } = &app.orchestrator;
     let mut live = transitions.0.subscribe();
     let before = match last_ms {
-        Some(last_ms) => store.transitions(last_ms - WHILE_MS, AGAIN + 1).await.ok(),
+        Some(last_ms) => store.transitions(last_ms.saturating_sub(WHILE_MS), AGAIN + 1).await.ok(),
         None => Some(Vec::new()),
     };
     let now_ms = clock.now_ms();

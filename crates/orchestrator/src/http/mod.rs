@@ -57,7 +57,7 @@ pub(crate) async fn serve(
     orchestrator: Orchestrator,
     drain: CancellationToken,
 ) -> anyhow::Result<()> {
-    let guard = Guard::new(&orchestrator.config.http, listener.local_addr()?);
+    let guard = Guard::new(&orchestrator.config().http, listener.local_addr()?);
     let router = router(orchestrator, guard, drain.clone());
     Ok(axum::serve(listener, router).with_graceful_shutdown(drain.cancelled_owned()).await?)
 }

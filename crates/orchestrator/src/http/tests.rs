@@ -263,6 +263,19 @@ async fn a_log_is_streamed_to_its_end() {
 }
 
 #[tokio::test]
+async fn numbers_at_their_bounds_are_answered() {
+    let site = Site::open().await;
+    for path in
+        ["history?since_ms=-9223372036854775808", "history?since_ms=9223372036854775807", "tasks?limit=-1&offset=-1"]
+    {
+        site.get(&format!("/api/v1/{path}")).await;
+    }
+    let last = [("last-event-id", "-9223372036854775808:x")];
+    let mut live = site.connect("GET", "/api/v1/events", &last, "").await;
+    read_until(&mut live, &["event: hello"]).await;
+}
+
+#[tokio::test]
 async fn without_the_token_there_is_only_the_session_and_the_page() {
     let site = Site::with(&json!({ "token": TOKEN })).await;
     assert_eq!(site.get("/api/v1/session").await, json!({ "auth_required": true }));

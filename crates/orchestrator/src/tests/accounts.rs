@@ -9,9 +9,9 @@ impl World {
     /// With these settings in place of the defaults.
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut world = Self::new().await;
-        let mut config = (*world.orchestrator.config).clone();
+        let mut config = (*world.orchestrator.config()).clone();
         change(&mut config);
-        world.orchestrator.config = Arc::new(config);
+        (world.orchestrator.live, _) = Live::new(Arc::new(config));
         world
     }
 
@@ -91,10 +91,11 @@ async fn a_refused_credential_stops_the_account_until_a_person_resumes_it_and_as
 async fn what_a_run_learns_of_its_account_counts_at_once_while_it_is_current() {
     let world = World::new().await;
     let fence = world.claimed(1).await;
+    let reset_at_ms = Some(SystemClock.now_ms() + 3_600_000);
     let said = |outcome: &str, fence: &Fence| ResultEntry {
         kind: ResultKind::Account,
         outcome: outcome.to_owned(),
-        reset_at_ms: Some(i64::MAX),
+        reset_at_ms,
         ..finished(fence, Some(FailureClass::AgentError))
     };
     let stale = Fence { token: fence.token + 1, ..fence.clone() };
@@ -103,7 +104,7 @@ async fn what_a_run_learns_of_its_account_counts_at_once_while_it_is_current() {
     world.orchestrator.apply(&said("weather", &fence)).await.unwrap();
     assert_eq!(world.pause().await, None);
     world.orchestrator.apply(&said("rate_limited", &fence)).await.unwrap();
-    assert_eq!(world.pause().await.unwrap().until_ms, Some(i64::MAX));
+    assert_eq!(world.pause().await.unwrap().until_ms, reset_at_ms);
     assert_eq!(world.row().await.life.state, TaskState::Running, "the run itself goes on");
 }
 
@@ -223,4 +224,55 @@ async fn an_executor_is_told_of_account_agent_failures_answers_and_budget() {
     let definition = told.definition.unwrap();
     assert_eq!((definition.name.as_str(), definition.model.as_deref()), ("a", Some("opus")));
     assert_eq!((definition.prompt.trim(), definition.tools.len()), ("You do it.", 2));
+}
+
+#[tokio::test]
+async fn what_an_agent_says_it_cost_is_bounded_so_that_costs_can_be_added_up() {
+    let world = World::new().await;
+    for (number, cost_usd) in [(1, 1e300), (2, -1e300), (3, f64::NAN)] {
+        let fence = world.claimed(number).await;
+        let tokens = if cost_usd > 0.0 { i64::MAX } else { i64::MIN };
+        let said = ResultEntry {
+            cost_usd: Some(cost_usd),
+            tokens_in: Some(tokens),
+            ..finished(&fence, Some(FailureClass::Silent))
+        };
+        world.orchestrator.apply(&said).await.unwrap();
+        world.retried().await;
+    }
+    let spent = world.orchestrator.store.spent(0, 0).await.unwrap();
+    assert_eq!(spent.get("default"), Some(&1_000_000_000_000));
+}
+
+#[tokio::test]
+async fn what_a_stopped_attempt_cost_is_kept_though_its_result_is_late() {
+    let world = World::new().await;
+    let fence = world.claimed(1).await;
+    assert!(world.orchestrator.act(&world.task, &word(Action::Cancel)).await.unwrap());
+    let evidence = Some(r#"{"runtime_version":"claude-code 2.1.330"}"#.to_owned());
+    let late = ResultEntry { cost_usd: Some(0.5), evidence, ..finished(&fence, Some(FailureClass::Cancelled)) };
+    world.orchestrator.apply(&late).await.unwrap();
+    assert_eq!(world.row().await.life.state, TaskState::Cancelled);
+    let end = world.orchestrator.store.attempt(fence.attempt).await.unwrap().unwrap().end;
+    assert_eq!((end.cost_micros, end.runtime_version.as_deref()), (Some(500_000), Some("claude-code 2.1.330")));
+}
+
+#[tokio::test]
+async fn a_reset_that_is_ages_away_pauses_the_account_for_a_month_at_most() {
+    let world = World::new().await;
+    let fence = world.claimed(1).await;
+    let now_ms = world.fails(&fence, FailureClass::RateLimited, Some(i64::MAX)).await;
+    let until = world.pause().await.unwrap().until_ms.unwrap();
+    assert!((0..40).contains(&((until - now_ms) / 86_400_000)), "{until}");
+}
+
+#[tokio::test]
+async fn accounts_are_shown_as_the_configuration_has_them_now() {
+    let mut world = World::new().await;
+    let (live, changes) = Live::new(Arc::new(Config::default()));
+    world.orchestrator.live = live;
+    let mut config = Config::default();
+    config.accounts.get_mut("default").unwrap().max_concurrent = 77;
+    changes.send_replace(Arc::new(config));
+    assert_eq!(world.orchestrator.accounts().await.unwrap()[0].max_concurrent, Some(77));
 }

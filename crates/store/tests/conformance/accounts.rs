@@ -127,11 +127,38 @@ pub(crate) async fn a_breaker_is_changed_only_as_it_was_seen(database: &Database
 }
 
 pub(crate) async fn an_attempt_keeps_why_it_has_its_agent_and_what_ran(database: &Database) {
-    assigned(database).await;
-    assert!(write(database, async |tx| tx.keep_runtime_version(attempt(1), "2.1.0").await.unwrap()).await);
-    assert!(!write(database, async |tx| tx.keep_runtime_version(attempt(2), "2.1.0").await.unwrap()).await);
+    let token = assigned(database).await;
+    claim(database, 1, token).await;
+    let (commit, runtime_version) = (Some("c0ffee".to_owned()), Some("2.1.0".to_owned()));
+    change(
+        database,
+        "a",
+        Change::Plain(Trigger::Land),
+        AttemptEnd { commit, runtime_version, ..AttemptEnd::default() },
+    )
+    .await;
     let kept = database.store.attempt(attempt(1)).await.unwrap().unwrap();
-    assert_eq!((kept.because, kept.runtime_version.as_deref()), (vec!["it is asked for".to_owned()], Some("2.1.0")));
+    let because = vec!["it is asked for".to_owned()];
+    assert_eq!((kept.because, kept.end.runtime_version.as_deref()), (because, Some("2.1.0")));
+}
+
+pub(crate) async fn what_a_stopped_attempt_used_is_kept_when_it_is_told_and_counts(database: &Database) {
+    let token = assigned(database).await;
+    claim(database, 1, token).await;
+    let late = async |token, cost| {
+        let end = AttemptEnd { cost_micros: Some(cost), failure: Some(FailureClass::Silent), ..AttemptEnd::default() };
+        write(database, async |tx| tx.keep_late(attempt(1), token, end).await.unwrap()).await;
+    };
+    late(token, 7).await;
+    let cost = async || database.store.attempt(attempt(1)).await.unwrap().unwrap().end;
+    assert_eq!(cost().await.cost_micros, None, "it is open");
+    intervene(database, "a", Trigger::Cancel).await;
+    late(token + 1, 8).await;
+    late(token, 9).await;
+    late(token, 10).await;
+    let end = cost().await;
+    assert_eq!((end.cost_micros, end.failure), (Some(9), Some(FailureClass::Cancelled)));
+    assert_eq!(database.store.spent(0, 0).await.unwrap().get("default"), Some(&9));
 }
 
 pub(crate) async fn earlier_failures_are_those_of_the_generation_that_were_the_tasks_own(database: &Database) {

@@ -147,3 +147,22 @@ pub(crate) async fn evidence_outlives_the_end(database: &Database) {
     let ended = database.store.attempt(attempt(1)).await.unwrap().unwrap();
     assert_eq!(ended.end.evidence.as_deref(), Some("[1]"));
 }
+
+pub(crate) async fn what_an_agent_printed_is_kept_whatever_bytes_it_has(database: &Database) {
+    let token = assigned(database).await;
+    claim(database, 1, token).await;
+    let text = || "before\0after".to_owned();
+    let mut tx = database.store.begin().await.unwrap();
+    let line = LogRow { seq: 1, at_ms: 1, kind: "stdout".to_owned(), text: text() };
+    tx.append_log(attempt(1), &[line]).await.unwrap();
+    tx.commit().await.unwrap();
+    let class = FailureClass::AgentError;
+    let fail = Change::Fail { trigger: Trigger::RetryLater, class, reason: text(), due_at_ms: Some(99) };
+    let end = AttemptEnd { message: Some(text()), evidence: Some(text()), ..AttemptEnd::default() };
+    change(database, "a", fail, end).await;
+    let end = database.store.attempt(attempt(1)).await.unwrap().unwrap().end;
+    let kept = "before\u{fffd}after";
+    assert_eq!((end.message.as_deref(), end.evidence.as_deref()), (Some(kept), Some(kept)));
+    assert_eq!(life(database, "a").await.reason.as_deref(), Some(kept));
+    assert_eq!(database.store.log(attempt(1), 0, 9).await.unwrap()[0].text, kept);
+}

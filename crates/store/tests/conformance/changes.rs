@@ -1,10 +1,10 @@
 //! The compare-and-set, and the history it leaves.
 
-use coditect_core::{Change, TaskState, Trigger};
+use coditect_core::{Change, FailureClass, TaskState, Trigger};
 use coditect_store::AttemptEnd;
 use coditect_store::testing::Database;
 
-use crate::plan::{assign, attempt, change, id, intervene, life, pull, settle, sync, task};
+use crate::plan::{assign, assigned, attempt, change, id, intervene, life, pull, settle, sync, task};
 
 pub(crate) async fn a_change_by_an_old_snapshot_writes_nothing(database: &Database) {
     sync(database, "1", &[task("a", &[])]).await;
@@ -69,6 +69,21 @@ pub(crate) async fn history_is_told_in_the_order_it_happened(database: &Database
     let last = &events[12];
     assert_eq!((last.cause.as_str(), last.actor.as_str()), ("cancel: no longer wanted", "orchestrator"));
     assert_eq!((last.to.as_str(), last.attempt.clone(), last.at_ms), ("cancelled", None, 50));
+}
+
+pub(crate) async fn a_change_tells_its_own_cause_and_no_earlier_one(database: &Database) {
+    assigned(database).await;
+    let (class, reason) = (FailureClass::ExecutorLost, "it is gone".to_owned());
+    let fail = Change::Fail { trigger: Trigger::Requeue, class, reason, due_at_ms: None };
+    change(database, "a", fail, AttemptEnd::default()).await;
+    assert_eq!(life(database, "a").await.reason.as_deref(), Some("it is gone"), "why it is pending again");
+    assert!(settle(database, "a").await);
+    let seen = life(database, "a").await;
+    assign(&database.store, "a", &seen, attempt(2)).await.unwrap();
+    let events = database.store.events(&id("a")).await.unwrap();
+    let causes: Vec<_> = events.iter().map(|event| event.cause.as_str()).collect();
+    assert_eq!(causes, ["dependencies_met", "assign", "requeue: it is gone", "dependencies_met", "assign"]);
+    assert_eq!(life(database, "a").await.reason, None, "the new attempt is no fault of the old one");
 }
 
 pub(crate) async fn a_reopened_task_is_of_a_new_generation(database: &Database) {

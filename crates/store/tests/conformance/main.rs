@@ -70,6 +70,7 @@ on_both_engines! {
         of_two_writers_that_saw_the_same_one_wins,
         an_illegal_change_writes_nothing,
         history_is_told_in_the_order_it_happened,
+        a_change_tells_its_own_cause_and_no_earlier_one,
         a_reopened_task_is_of_a_new_generation;
     attempts:
         of_two_assignments_at_the_same_time_exactly_one_takes_effect,
@@ -81,6 +82,7 @@ on_both_engines! {
         cancelling_ends_the_attempt_as_failed,
         an_attempt_follows_its_task,
         a_log_that_is_appended_twice_is_kept_once,
+        what_an_agent_printed_is_kept_whatever_bytes_it_has,
         evidence_outlives_the_end;
     graph:
         a_task_is_ready_when_all_it_depends_on_is_met,
@@ -111,6 +113,7 @@ on_both_engines! {
         what_a_task_cost_is_counted_since_a_person_had_a_word,
         a_breaker_is_changed_only_as_it_was_seen,
         an_attempt_keeps_why_it_has_its_agent_and_what_ran,
+        what_a_stopped_attempt_used_is_kept_when_it_is_told_and_counts,
         earlier_failures_are_those_of_the_generation_that_were_the_tasks_own,
         answers_and_the_agent_a_person_chose_are_kept,
         the_agents_are_those_that_were_found_last,
