@@ -184,25 +184,15 @@ impl Stack {
             return Ok(("an executor was killed".to_owned(), vec!["none was".to_owned()]));
         };
         let attempts = self.attempts()?;
-        let lost: Vec<&Attempt> = attempts.iter().filter(|attempt| attempt.lost).collect();
-        let others = lost.iter().filter(|attempt| attempt.executor.as_deref() != Some(&killed.executor));
-        let mut faults: Vec<String> = others
-            .map(|attempt| format!("{} was lost by another executor, which was not killed", attempt.key))
-            .collect();
-        let landed = |key: &str| attempts.iter().any(|attempt| attempt.key == key && attempt.state == "landed");
-        let gone = lost.iter().filter(|attempt| !landed(&attempt.key));
-        faults.extend(gone.map(|attempt| format!("{} was lost and never landed", attempt.key)));
-        if lost.is_empty() {
-            faults.push("it died between two attempts, which proves little: try again".to_owned());
-        }
-        let again: Vec<String> = lost.iter().map(|attempt| attempt.key.clone()).collect();
+        let again: Vec<&str> =
+            attempts.iter().filter(|attempt| attempt.lost).map(|attempt| attempt.key.as_str()).collect();
         let what = format!(
             "one of two executors was killed (SIGKILL) with {} attempts under way; what died with it landed at another \
              attempt: {}",
             killed.held,
             again.join(", ")
         );
-        Ok((what, faults))
+        Ok((what, losses(&killed.executor, &attempts)))
     }
 
     /// Runs a command in a container of a service: in one that lives.
@@ -323,6 +313,21 @@ impl Drop for Stack {
     }
 }
 
+/// What speaks against that the death of this executor, and of no other, cost attempts and no task.
+fn losses(killed: &str, attempts: &[Attempt]) -> Vec<String> {
+    let lost: Vec<&Attempt> = attempts.iter().filter(|attempt| attempt.lost).collect();
+    let others = lost.iter().filter(|attempt| attempt.executor.as_deref() != Some(killed));
+    let mut faults: Vec<String> =
+        others.map(|attempt| format!("{} was lost by another executor, which was not killed", attempt.key)).collect();
+    let landed = |key: &str| attempts.iter().any(|attempt| attempt.key == key && attempt.state == "landed");
+    let gone = lost.iter().filter(|attempt| !landed(&attempt.key));
+    faults.extend(gone.map(|attempt| format!("{} was lost and never landed", attempt.key)));
+    if lost.is_empty() {
+        faults.push("it died between two attempts, which proves little: try again".to_owned());
+    }
+    faults
+}
+
 /// `docker compose`, or the program that was before it.
 fn compose_command() -> anyhow::Result<Command> {
     let works = |command: &mut Command| command.arg("version").output().is_ok_and(|output| output.status.success());
@@ -354,4 +359,23 @@ fn said(command: &mut Command) -> anyhow::Result<String> {
         bail!("{} {}:\n{}", command.get_program().to_string_lossy(), called.join(" "), complaint.trim_end());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(key: &str, number: i64, executor: &str, state: &str) -> Attempt {
+        let (key, executor, state) = (key.to_owned(), Some(executor.to_owned()), state.to_owned());
+        Attempt { key, number, executor, lost: state == "failed", state }
+    }
+
+    #[test]
+    fn what_the_killed_executor_lost_has_to_land() {
+        let (lost, again) = (attempt("1", 1, "a", "failed"), attempt("1", 2, "b", "landed"));
+        assert!(losses("a", &[lost.clone(), again.clone()]).is_empty());
+        assert_eq!(losses("a", std::slice::from_ref(&lost)), ["1 was lost and never landed"]);
+        assert_eq!(losses("b", &[lost, again.clone()]), ["1 was lost by another executor, which was not killed"]);
+        assert_eq!(losses("a", &[again]).len(), 1, "a death that cost nothing");
+    }
 }

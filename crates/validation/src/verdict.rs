@@ -282,6 +282,17 @@ mod tests {
     }
 
     #[test]
+    fn only_what_died_with_its_executor_may_be_missing_in_the_ledger() {
+        let (count, ledger) = (Count { claimed: 101, ..count() }, ledger(10));
+        let go = |lost| {
+            let attempts = [Attempt { key: "1.1".into(), number: 1, executor: None, state: "failed".into(), lost }];
+            let counted = Counted { planned: 122, before: 29, count: &count, attempts: &attempts, ledger: &ledger };
+            Verdict::new(&status(1.0), &counted).go()
+        };
+        assert!(go(true) && !go(false));
+    }
+
+    #[test]
     fn it_is_no_go_where_hardly_anything_went_wrong() {
         assert!(!verdict(&status(1.0), 9).go());
     }
