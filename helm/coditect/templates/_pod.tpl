@@ -9,6 +9,8 @@
 {{- $executor := eq $name "agent-executor" -}}
 {{- $grace := $own.terminationGracePeriodSeconds | default $defaults.terminationGracePeriodSeconds -}}
 {{- $onVolume := or (eq $name "sync-daemon") (and $executor (not $root.Values.repository.url)) -}}
+{{- /* Definitions of agents are read in the checkout. */ -}}
+{{- $reads := and (or (eq $name "task-dispatcher") (eq $name "orchestrator")) (dig "agents" "directories" list $root.Values.config) -}}
 {{- $image := include "coditect.image" $root -}}
 {{- if $executor }}{{ $image = $own.image | default $image }}{{ end -}}
 metadata:
@@ -122,6 +124,8 @@ spec:
         - { name: data, mountPath: /data }
         {{- if $onVolume }}
         - { name: repository, mountPath: /repo }
+        {{- else if $reads }}
+        - { name: repository, mountPath: /repo, readOnly: true }
         {{- end }}
         {{- if and $executor $root.Values.repository.sshSecret }}
         - { name: ssh, mountPath: /home/coditect/.ssh, readOnly: true }
@@ -158,7 +162,7 @@ spec:
       {{- else }}
       emptyDir: { sizeLimit: 64Mi }
       {{- end }}
-    {{- if $onVolume }}
+    {{- if or $onVolume $reads }}
     - name: repository
       persistentVolumeClaim:
         claimName: {{ include "coditect.repositoryClaim" $root }}
