@@ -47,6 +47,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         outbox: Outbox::open(outbox_folder(&root), queue.clone()).await?,
         name,
         config,
+        live: service.live.clone(),
         host,
         queue,
         orchestrator,
