@@ -18,6 +18,8 @@ const LEAST_SIMILAR: f64 = 0.04;
 const HALF_SIMILAR: f64 = 0.06;
 /// What the votes are worth where all are for one agent.
 const WORTH: f64 = 0.9;
+/// With so many declared tasks, their votes are worth half: of two tasks, one is the nearest to anything.
+const FEW: f64 = 5.0;
 /// How many agents of the nearest are of interest.
 const BEST: usize = 24;
 /// At so many declared tasks, an agent that none of them asks for is half as likely.
@@ -117,6 +119,13 @@ impl Neighbours {
         if known { 1.0 } else { TEAM / (TEAM + self.tasks.len() as f64) }
     }
 
+    /// How much the votes of so many tasks are to be trusted.
+    #[expect(clippy::cast_precision_loss, reason = "a count of tasks")]
+    fn trust(&self) -> f64 {
+        let tasks = self.tasks.len() as f64;
+        tasks / (tasks + FEW)
+    }
+
     /// What the tasks like this one say. `key` is the task's own.
     pub(crate) fn vote(&self, key: &str, bag: &Bag, scores: &mut Scores) -> Votes<'_> {
         if self.tasks.is_empty() {
@@ -150,7 +159,7 @@ impl Neighbours {
         votes.sort_by(|(a, one), (b, two)| b.total_cmp(a).then_with(|| one.cmp(two)));
         let mut evidence = Evidence::default();
         for (similarity, name) in votes.into_iter().take(BEST) {
-            let worth = WORTH * (similarity.powi(2) / all) * (similarity / (similarity + HALF_SIMILAR));
+            let worth = WORTH * self.trust() * (similarity.powi(2) / all) * (similarity / (similarity + HALF_SIMILAR));
             evidence.add(name, worth);
         }
         Votes { evidence, near, agents: &self.agents }

@@ -133,8 +133,8 @@ impl Api for Orchestrator {
         if !self.act(&row.id, &word).await.map_err(internal)? {
             let state = self.store.state(&row.id).await.map_err(internal)?.unwrap_or(row.life.state);
             let can: Vec<_> = Action::ALL.iter().filter(|action| action.applies(state)).map(|a| a.as_str()).collect();
-            let can = if can.is_empty() { "nothing".to_owned() } else { can.join(", ") };
-            let message = format!("{} is {state}: {action} means nothing to it, {can} would", row.id);
+            let can = if can.is_empty() { String::new() } else { format!("; what does: {}", can.join(", ")) };
+            let message = format!("{} is {state}: {action} does not apply to it{can}", row.id);
             return Err(Status::failed_precondition(message));
         }
         Ok(Response::new(answers::task(&self.brief(&row.id).await?)))

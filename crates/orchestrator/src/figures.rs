@@ -58,7 +58,7 @@ pub(crate) fn figures(measures: &Measures, now_ms: i64, slots: i64) -> Vec<Figur
             percentile_95(&dispatch_ms).map(float),
             Some(DISPATCH_MS),
             "<=",
-            format!("of {} assignments, from when they could be made", dispatch_ms.len()),
+            format!("of {} assignments, from when the task was ready and a slot free", dispatch_ms.len()),
         ),
         figure(
             ("throughput_per_hour", "Throughput", "tasks/h"),

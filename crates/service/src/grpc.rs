@@ -15,6 +15,9 @@ use crate::{Readiness, trace};
 /// How often an idle connection is asked whether its other end still lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
+/// What every server offers beside its own.
+const HEALTH: &str = "grpc.health.v1.Health";
+
 /// What a server offers.
 #[derive(Debug)]
 pub struct Api {
@@ -53,8 +56,10 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let Api { routes, names, descriptors } = api;
     let reflection = || {
-        names.iter().fold(
-            tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(descriptors),
+        names.iter().chain(&[HEALTH]).fold(
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(descriptors)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET),
             |builder, name| builder.with_service_name(*name),
         )
     };
@@ -106,6 +111,8 @@ mod tests {
     use super::*;
     use crate::listen;
 
+    const OWN: &str = "grpc.reflection.v1.ServerReflection";
+
     async fn health(channel: &Channel, name: &str) -> i32 {
         let request = HealthCheckRequest { service: name.into() };
         HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner().status
@@ -118,19 +125,19 @@ mod tests {
         let (readiness, until) = (Readiness::default(), CancellationToken::new());
         let server = tokio::spawn({
             let (readiness, until) = (readiness.clone(), until.clone());
-            let descriptors = tonic_health::pb::FILE_DESCRIPTOR_SET;
-            let api = Api { routes: Routes::default(), names: &["grpc.health.v1.Health"], descriptors };
+            let descriptors = tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET;
+            let api = Api { routes: Routes::default(), names: &[OWN], descriptors };
             async move { serve(listener, api, &readiness, until).await }
         });
         let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        assert_eq!(health(&channel, "grpc.health.v1.Health").await, ServingStatus::NotServing as i32);
+        assert_eq!(health(&channel, OWN).await, ServingStatus::NotServing as i32);
 
         let mut watch =
             HealthClient::new(channel.clone()).watch(HealthCheckRequest::default()).await.unwrap().into_inner();
         readiness.pass("database");
         let serving = ServingStatus::Serving as i32;
         while watch.next().await.unwrap().unwrap().status != serving {}
-        assert_eq!(health(&channel, "grpc.health.v1.Health").await, serving);
+        assert_eq!(health(&channel, OWN).await, serving);
         drop(watch);
 
         let request = ServerReflectionRequest {
@@ -147,7 +154,7 @@ mod tests {
             panic!("no list")
         };
         let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
-        assert!(names.contains(&"grpc.health.v1.Health"), "{names:?}");
+        assert!(names.contains(&OWN) && names.contains(&HEALTH), "{names:?}");
 
         drop((answers, channel));
         until.cancel();

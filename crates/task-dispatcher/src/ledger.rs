@@ -13,6 +13,9 @@ use crate::capacity::Capacity;
 use crate::pauses::Pauses;
 use crate::words::dollars;
 
+/// How soon to look again where no executor takes work.
+const NO_EXECUTOR_MS: i64 = 250;
+
 /// What is in use and what is held, at one moment.
 #[derive(Debug, Clone)]
 pub struct Ledger {
@@ -84,12 +87,14 @@ impl Ledger {
             || self.accounts.iter().all(|account| !account.held(self.now_ms).is_empty())
     }
 
-    /// When the first of the things that hold tasks ends by itself.
+    /// When the first of the things that hold tasks ends by itself, or may have ended without a word.
     #[must_use]
     pub fn due_ms(&self) -> Option<i64> {
         let accounts = self.accounts.iter().filter_map(|account| account.due_ms(self.now_ms));
         let agents = self.agents.values().filter_map(|row| row.breaker.open_until_ms);
-        accounts.chain(agents).filter(|at| *at > self.now_ms && *at < PROBED).min()
+        // Nobody tells when the first executor is there.
+        let executors = (self.capacity.slots == 0).then_some(self.now_ms + NO_EXECUTOR_MS);
+        accounts.chain(agents).chain(executors).filter(|at| *at > self.now_ms && *at < PROBED).min()
     }
 
     /// What holds a task, whatever account it would be charged to.
@@ -261,5 +266,10 @@ mod tests {
         let mut ledger = ledger(9, vec![probe, account("y", 2)]);
         assert_eq!(placed(&mut ledger), ["y", "y", "x"]);
         assert_eq!(ledger.due_ms(), None);
+    }
+
+    #[test]
+    fn while_there_is_no_executor_it_looks_again_soon() {
+        assert_eq!(ledger(0, vec![account("x", 9)]).due_ms(), Some(1_000 + NO_EXECUTOR_MS));
     }
 }

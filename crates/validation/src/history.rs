@@ -1,4 +1,5 @@
-//! The count from the history: from the rows of `task_events` and from nothing else.
+//! The count from the history: from the rows of `task_events` and from nothing else. What became of executors is in the
+//! rows of `attempts`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -32,9 +33,8 @@ pub async fn read(url: &str) -> anyhow::Result<Vec<Event>> {
         .await
         .context("cannot read task_events")?;
     let events = rows.iter().map(|row| {
-        let task: String = row.try_get("task_id")?;
         Ok(Event {
-            key: task.split_once('/').map_or(task.as_str(), |(_, key)| key).to_owned(),
+            key: key(row.try_get("task_id")?),
             from: row.try_get("from_state")?,
             to: row.try_get("to_state")?,
             actor: row.try_get("actor")?,
@@ -44,6 +44,52 @@ pub async fn read(url: &str) -> anyhow::Result<Vec<Event>> {
     let events = events.collect::<Result<_, sqlx::Error>>().context("cannot read task_events")?;
     connection.close().await.ok();
     Ok(events)
+}
+
+/// A row of the attempts: on which executor it was, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The key of its task.
+    pub key: String,
+    /// Its number.
+    pub number: i64,
+    /// The executor that claimed it.
+    pub executor: Option<String>,
+    /// `running`, `landed`, …
+    pub state: String,
+    /// Whether its executor was not heard of any more.
+    pub lost: bool,
+}
+
+/// Reads the attempts.
+///
+/// # Errors
+/// The database cannot be opened or read.
+pub async fn attempts(url: &str) -> anyhow::Result<Vec<Attempt>> {
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(url).await.context("cannot open the database")?;
+    let rows = sqlx::query("SELECT task_id, number, executor, state, failure FROM attempts ORDER BY id")
+        .fetch_all(&mut connection)
+        .await
+        .context("cannot read attempts")?;
+    let attempts = rows.iter().map(|row| {
+        let failure: Option<String> = row.try_get("failure")?;
+        Ok(Attempt {
+            key: key(row.try_get("task_id")?),
+            number: row.try_get("number")?,
+            executor: row.try_get("executor")?,
+            state: row.try_get("state")?,
+            lost: failure.as_deref() == Some("executor_lost"),
+        })
+    });
+    let attempts = attempts.collect::<Result<_, sqlx::Error>>().context("cannot read attempts")?;
+    connection.close().await.ok();
+    Ok(attempts)
+}
+
+/// The task's key, without the plan's.
+fn key(task: &str) -> String {
+    task.split_once('/').map_or(task, |(_, key)| key).to_owned()
 }
 
 /// What the history comes to.
@@ -68,7 +114,8 @@ pub struct Count {
     pub active_ms: i64,
 }
 
-const OPEN: [&str; 4] = ["assigned", "running", "verifying", "landing"];
+/// The states of an attempt that is under way, which are those of its task.
+pub const OPEN: [&str; 4] = ["assigned", "running", "verifying", "landing"];
 
 impl Count {
     /// Counts a history in which at most `slots` attempts may be open.

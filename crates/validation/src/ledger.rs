@@ -26,6 +26,12 @@ impl Ledger {
         self.attempts.len()
     }
 
+    /// Whether there is anything about this attempt.
+    #[must_use]
+    pub fn knows(&self, key: &str, number: i64) -> bool {
+        self.attempts.iter().any(|(task, other, _)| task == key && *other == number)
+    }
+
     /// How many went wrong, by how.
     #[must_use]
     pub fn wrong(&self) -> BTreeMap<&str, usize> {

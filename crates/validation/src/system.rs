@@ -1,4 +1,4 @@
-//! Running the system: real processes, as people start them.
+//! Running the system as people start it: `coditect up`, real processes.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::example::{PLAN, SLOTS};
+use crate::place::Place;
 
 /// The longest a run may take.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -20,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 const SOON: Duration = Duration::from_secs(60);
 
 /// The system on one repository.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct System<'a> {
     /// The folder of the binaries.
     pub binaries: PathBuf,
@@ -36,12 +37,13 @@ pub struct System<'a> {
     pub ledger: &'a Path,
 }
 
-impl System<'_> {
-    /// Runs the plan to its end. False: nothing can move without a person.
-    ///
-    /// # Errors
-    /// The system cannot be run, or does not end.
-    pub fn work(&self) -> anyhow::Result<bool> {
+impl Place for System<'_> {
+    fn database(&self) -> String {
+        let usual = || format!("sqlite://{}", self.root.join(".coditect/coditect.db").display());
+        self.database.map_or_else(usual, str::to_owned)
+    }
+
+    fn work(&self) -> anyhow::Result<bool> {
         let mut up = self.up(&["--until-done"])?;
         let status = self.ended(&mut up, LIMIT)?;
         match status.code() {
@@ -51,11 +53,18 @@ impl System<'_> {
         }
     }
 
-    /// Starts it again and asks how it stands: what it knows after a restart is what it has kept.
-    ///
-    /// # Errors
-    /// It cannot be started, does not answer, or does not stop.
-    pub fn status(&self) -> anyhow::Result<Value> {
+    fn again(&self) -> anyhow::Result<Value> {
+        System { log: self.log.with_file_name("restart.log"), ..self.clone() }.status()
+    }
+
+    fn repository(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.root.to_owned())
+    }
+}
+
+impl System<'_> {
+    /// Starts it, asks, and stops it.
+    fn status(&self) -> anyhow::Result<Value> {
         let mut up = self.up(&[])?;
         let asked = self.ask(&mut up);
         let pid = i32::try_from(up.id()).context("no process id")?;

@@ -103,12 +103,15 @@ enum Command {
         #[command(flatten)]
         tools: Tools,
     },
-    /// Build the image, run the compose file with two executors, kill one, and see a plan completed
-    #[command(after_help = "Example: cargo xtask images --inside")]
+    /// Build the image and do what `validate` does in containers: PostgreSQL, two executors, one of them killed
+    #[command(after_help = "Example: cargo xtask images --inside -- --seed 7")]
     Images {
         /// Compile inside the engine, as the Dockerfile does by default, instead of taking binaries from here
         #[arg(long)]
         inside: bool,
+        /// `--seed N`: how the agents go wrong; `--keep DIR`: work there and keep it
+        #[arg(last = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
     },
 }
 
@@ -127,7 +130,7 @@ fn main() -> ExitCode {
         Command::Validate { tools, arguments } => validate::run(!tools.no_install, &arguments),
         Command::Chart { tools, write } => chart::run(!tools.no_install, write),
         Command::Alerts { tools } => alerts::run(!tools.no_install),
-        Command::Images { inside } => images::run(inside),
+        Command::Images { inside, arguments } => images::run(inside, &arguments),
         Command::KillMatrix { tools, times } => kill_matrix::run(!tools.no_install, times),
         Command::RealCli { tools } => real_cli::run(!tools.no_install),
     };

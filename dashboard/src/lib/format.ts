@@ -78,7 +78,9 @@ export function measure(value: number, unit: string): string {
       return `${Number(value.toFixed(1))} %`;
     case "usd":
       return usd(value);
+    case "tasks":
+      return plural(value, "task");
     default:
-      return `${count(Number(value.toFixed(value < 10 ? 2 : 1)))}${unit ? ` ${unit.replaceAll("_", " ")}` : ""}`;
+      return `${count(Number(value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)))}${unit ? ` ${unit.replaceAll("_", " ")}` : ""}`;
   }
 }

@@ -53,8 +53,9 @@ describe("format", () => {
       measure(0.5, "ratio"),
       measure(5_000, "ms"),
       measure(12, "tasks"),
+      measure(1, "tasks"),
       measure(1.234, "tasks/h"),
-    ]).toEqual(["50 %", "5 s", "12 tasks", "1.23 tasks/h"]);
+    ]).toEqual(["50 %", "5 s", "12 tasks", "1 task", "1.23 tasks/h"]);
   });
 
   test("sizes and ages are short", () => {

@@ -360,10 +360,10 @@ function AccountRow({ account }: { account: Account }): ReactNode {
       {account.paused && (
         <p className="reason">
           Paused{account.cause && ` (${account.cause.replaceAll("_", " ")})`}
-          {account.reason && `: ${account.reason}`}
+          {account.reason ? `: ${account.reason}` : "."}
           {account.until_ms !== null && (
             <>
-              . Resumes <Until at={account.until_ms} />
+              {" Resumes"} <Until at={account.until_ms} />
             </>
           )}
         </p>

@@ -37,7 +37,7 @@ pub(crate) async fn run(args: Args) -> Result<u8, Failure> {
         match (args.json, args.watch) {
             (true, false) => output::json(&views::status(&status))?,
             (true, true) if changed => output::json_line(&views::status(&status))?,
-            (false, false) => show(&status)?,
+            (false, false) => show(&status, &paused_accounts(&args.target).await?)?,
             (false, true) if changed => output::line(line(&status))?,
             _ => {}
         }
@@ -71,7 +71,20 @@ pub(crate) fn line(status: &v1::Status) -> String {
     parts.join(" · ")
 }
 
-fn show(status: &v1::Status) -> Result<(), Failure> {
+/// The accounts that take no new attempts, each in a sentence that says why and until when.
+pub(crate) async fn paused_accounts(target: &Target) -> Result<Vec<String>, Failure> {
+    let answer = target.orchestrator()?.list_accounts(v1::ListAccountsRequest {}).await.map_err(refused)?;
+    let paused = answer.into_inner().accounts.into_iter().filter(|account| account.paused);
+    Ok(paused.map(|account| said(&account, output::now_ms())).collect())
+}
+
+fn said(account: &v1::Account, now_ms: i64) -> String {
+    let why = account.reason.as_deref().unwrap_or("a person paused it; `coditect resume` resumes it.");
+    let until = account.until_ms.map(|at| format!(" It resumes in {}.", output::duration(at - now_ms)));
+    format!("the account {} takes no attempts: {why}{}", account.name, until.unwrap_or_default())
+}
+
+fn show(status: &v1::Status, accounts: &[String]) -> Result<(), Failure> {
     output::line(format_args!("{} {}", format!("{}:", status.project).bold(), line(status)))?;
     let (slots, executors) = (status.slots, status.executors);
     output::line(format_args!("{executors} executor(s) with {slots} slots"))?;
@@ -91,6 +104,9 @@ fn show(status: &v1::Status) -> Result<(), Failure> {
             ]);
         }
         output::line(table.trim_fmt())?;
+    }
+    for account in accounts {
+        output::line(account)?;
     }
     for v1::PlanProblem { severity, code, path, line, column, message, .. } in &status.problems {
         output::line(format_args!("{path}:{line}:{column}: {severity}[{code}]: {message}"))?;
@@ -120,6 +136,22 @@ pub(crate) fn reason(task: &v1::Task) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_paused_account_says_why_and_until_when() {
+        let account = |reason: Option<&str>, until_ms| v1::Account {
+            name: "one".to_owned(),
+            reason: reason.map(str::to_owned),
+            until_ms,
+            ..v1::Account::default()
+        };
+        assert_eq!(
+            said(&account(Some("its quota is used up."), Some(9_000)), 4_000),
+            "the account one takes no attempts: its quota is used up. It resumes in 5.0 s."
+        );
+        let by_person = "the account one takes no attempts: a person paused it; `coditect resume` resumes it.";
+        assert_eq!(said(&account(None, None), 0), by_person);
+    }
 
     #[test]
     fn the_line_counts_what_is_done_and_names_what_is_not() {

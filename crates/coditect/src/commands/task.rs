@@ -7,7 +7,7 @@ use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::pause::actor;
-use super::status::reason;
+use super::status::{paused_accounts, reason};
 use crate::client::{Target, refused};
 use crate::failure::{Failure, OK};
 use crate::{output, views};
@@ -150,13 +150,15 @@ async fn show(one: One) -> Result<u8, Failure> {
     output::line(format_args!("  where       {}:{}  {}", task.document, task.line, task.section))?;
     output::line(format_args!("  priority    {}", task.priority))?;
     output::line(format_args!("  agent       {}", task.agent.as_deref().unwrap_or("-")))?;
-    if task.failure.is_some() || task.reason.is_some() {
-        output::line(format_args!("  why         {}", reason(&task)))?;
-    }
-    if matches!(task.state.as_str(), "needs_human" | "failed") {
-        for said in task.reason.as_deref().unwrap_or_default().lines().skip(1).take(QUESTION_LINES) {
-            output::line(format_args!("              {said}"))?;
+    match task.reason.as_deref() {
+        // A question is asked in full.
+        Some(asked) if matches!(task.state.as_str(), "needs_human" | "failed") => {
+            for (at, said) in asked.lines().filter(|line| !line.trim().is_empty()).take(QUESTION_LINES).enumerate() {
+                output::line(format_args!("  {:<11} {said}", if at == 0 { "why" } else { "" }))?;
+            }
         }
+        None if task.failure.is_none() => {}
+        _ => output::line(format_args!("  why         {}", reason(&task)))?,
     }
     for answer in &detail.answers {
         let (who, said) = (answer.actor.trim_start_matches("person:"), output::short(&answer.answer, 100));
@@ -184,6 +186,8 @@ async fn show(one: One) -> Result<u8, Failure> {
         let rest: Vec<_> = [what.as_str(), &message, commit].into_iter().filter(|part| !part.is_empty()).collect();
         let (number, state) = (attempt.number, &attempt.state);
         output::line(format_args!("  attempt {number:<3} {state} after {took}  {}", rest.join("  ")))?;
+        let because = output::short(&attempt.because.join("; "), 100);
+        output::line(format_args!("              by {}: {because}", attempt.agent))?;
     }
     if !detail.actions.is_empty() {
         output::line(format_args!("  you can     coditect task {} {}", detail.actions.join("|"), task.id))?;
@@ -210,6 +214,11 @@ async fn why(one: One) -> Result<u8, Failure> {
     }
     for sentence in sentences(&why) {
         output::line(format_args!("  {sentence}"))?;
+    }
+    if task.state == "ready" {
+        for account in paused_accounts(&one.target).await? {
+            output::line(format_args!("  {account}"))?;
+        }
     }
     if matches!(task.state.as_str(), "needs_human" | "failed" | "cancelled" | "skipped") {
         output::line(format_args!("  to try again: coditect task retry {}", task.id))?;
