@@ -32,6 +32,7 @@ const CALL_LIMIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// What keeps it from starting: the configuration, its folder, an address in use.
 pub async fn run(service: Service) -> anyhow::Result<()> {
+    keep_own_environment()?;
     let config = Arc::clone(&service.config);
     let root = std::path::absolute(&config.executor.data_dir).context("executor.data_dir is no path")?;
     let binary = std::env::current_exe().context("cannot find this program's own file")?;
@@ -46,6 +47,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         outbox: Outbox::open(outbox_folder(&root), queue.clone()).await?,
         name,
         config,
+        live: service.live.clone(),
         host,
         queue,
         orchestrator,
@@ -74,6 +76,12 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     background.wait().await;
     serving.await??;
     Ok(())
+}
+
+/// The environment has the keys of all accounts, and an agent runs as the same user: it may not read it in `/proc`, nor look
+/// into this process's memory. (For root there is no such bound.)
+fn keep_own_environment() -> anyhow::Result<()> {
+    nix::sys::prctl::set_dumpable(false).context("cannot keep the environment from other processes")
 }
 
 /// A channel to the orchestrator's instances: each can answer, and where one does not, the next try goes elsewhere.

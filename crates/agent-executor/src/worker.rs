@@ -10,7 +10,7 @@ use coditect_proto::v1::orchestrator_client::OrchestratorClient;
 use coditect_proto::v1::{ClaimAttemptRequest, GetAttemptRequest, RenewLeaseRequest, Specification};
 use coditect_queue::message::{LogLine as QueuedLine, ResultEntry, ResultKind, Work};
 use coditect_queue::{Delivery, Queue, Stream};
-use coditect_service::config::{ClaudeConfig, Runtime as ConfiguredRuntime};
+use coditect_service::config::{ClaudeConfig, Live, Runtime as ConfiguredRuntime};
 use coditect_service::{Config, trace};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,9 @@ const LOG_BATCH: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct Worker {
     pub(crate) name: String,
+    /// That of the start; an attempt's is that of when it was taken up.
     pub(crate) config: Arc<Config>,
+    pub(crate) live: Live,
     pub(crate) host: Arc<Host>,
     pub(crate) queue: Queue,
     pub(crate) orchestrator: OrchestratorClient<Channel>,
@@ -53,6 +55,8 @@ impl Worker {
     /// Works one entry to its end. It is acknowledged when nothing more can come of it.
     pub(crate) async fn work(mut self, delivery: Delivery<Work>) {
         let work = delivery.message.clone();
+        // An account that was added meanwhile is one that attempts are charged to.
+        self.config = self.live.get();
         // For as long as it is worked: the orchestrator would refuse the claim of another entry of the same attempt, and it
         // would seem to have died here while the first one's claim is still being answered.
         let Some(_worked) = self.worked.take_up(&work.attempt) else {

@@ -56,7 +56,7 @@ pub(crate) fn sync_daemon(endpoint: &str) -> Result<SyncDaemonClient<Channel>, F
 
 /// The dependency-resolver at an endpoint.
 pub(crate) fn resolver(endpoint: &str) -> Result<DependencyResolverClient<Channel>, Failure> {
-    Ok(DependencyResolverClient::new(channel(endpoint)?))
+    Ok(DependencyResolverClient::new(channel(endpoint)?).max_decoding_message_size(LARGEST_ANSWER))
 }
 
 /// Connects when first used, and again when the connection breaks.

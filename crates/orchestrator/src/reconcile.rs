@@ -16,12 +16,15 @@ const BATCH: i64 = 1_000;
 impl Orchestrator {
     /// One pass.
     pub(crate) async fn reconcile(&self) -> anyhow::Result<()> {
-        self.grant_wishes().await?;
-        self.take_up_retries().await?;
-        self.end_lost_attempts().await?;
-        self.lift_pauses(self.clock.now_ms()).await?;
+        // What one of them cannot do keeps none of the others.
+        let done = [
+            self.grant_wishes().await,
+            self.take_up_retries().await,
+            self.end_lost_attempts().await,
+            self.lift_pauses(self.clock.now_ms()).await,
+        ];
         self.trim().await;
-        Ok(())
+        Ok(done.into_iter().collect::<Result<(), _>>()?)
     }
 
     async fn take_up_retries(&self) -> Result<(), StoreError> {

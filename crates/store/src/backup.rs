@@ -148,7 +148,7 @@ impl Store {
     }
 
     /// Replaces everything in the database with what a backup holds, in one transaction. The schema is brought up to
-    /// date before. Nobody else may be using the database.
+    /// date before. Nobody else may be using the database; whoever begins to meanwhile waits.
     ///
     /// # Errors
     /// The backup is not whole, or the database failed; nothing has been changed.
@@ -156,6 +156,11 @@ impl Store {
         let manifest = verify(path)?;
         self.migrate().await?;
         let mut tx = self.begin().await?;
+        if self.engine() == Engine::Postgres {
+            // On SQLite the transaction itself keeps others from writing.
+            let lock = AssertSqlSafe(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", TABLES.join(", ")));
+            sqlx::query(lock).execute(&mut *tx.inner).await.map_err(StoreError::during("lock the tables"))?;
+        }
         // Who led last is not undone: epochs only grow.
         for name in TABLES.iter().rev().filter(|name| **name != LEASES) {
             let delete = AssertSqlSafe(format!("DELETE FROM {name}"));

@@ -3,7 +3,7 @@
 use coditect_core::{AttemptId, Priority, TaskId, TaskState};
 use sqlx::any::AnyRow;
 
-use crate::change::{get, task_id};
+use crate::change::{get, keepable, task_id};
 use crate::tasks::list;
 use crate::{Store, StoreError};
 
@@ -144,7 +144,7 @@ impl TaskFilter {
             .flat_map(|c| ['!'].into_iter().filter(move |_| "%_!".contains(c)).chain([c]))
             .collect();
         let text = if text.is_empty() { text } else { format!("%{text}%") };
-        [states, text, self.epic.clone(), self.agent.clone()]
+        [states, keepable(&text), keepable(&self.epic), keepable(&self.agent)]
     }
 }
 

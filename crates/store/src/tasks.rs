@@ -3,7 +3,7 @@
 use coditect_core::{Lifecycle, Priority, TaskId, TaskState};
 use sqlx::any::AnyRow;
 
-use crate::change::{get, lifecycle, lifecycle_columns, task_id};
+use crate::change::{get, keepable, lifecycle, lifecycle_columns, task_id};
 use crate::{Store, StoreError, Tx};
 
 macro_rules! task_columns {
@@ -95,7 +95,7 @@ impl Store {
     /// The database failed.
     pub async fn tasks_named(&self, name: &str) -> Result<Vec<TaskId>, StoreError> {
         let rows: Vec<(String,)> = sqlx::query_as("SELECT id FROM tasks WHERE id = $1 OR key = $1 ORDER BY id")
-            .bind(name)
+            .bind(keepable(name))
             .fetch_all(&self.pool)
             .await
             .map_err(StoreError::during("find a task"))?;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::Event;
 use coditect_proto::v1;
@@ -15,7 +15,7 @@ use tonic::Request;
 use super::App;
 use super::error::{ErrorBody, Refusal};
 use super::events::{Stream, stream};
-use super::routes::{LogQuery, Params};
+use super::routes::{LogQuery, Params, TaskName};
 
 /// How often new lines are looked for.
 const EVERY: Duration = Duration::from_millis(500);
@@ -34,7 +34,7 @@ const BATCH: i64 = 1_000;
               (status = "default", body = ErrorBody, description = "refused")))]
 pub(super) async fn log_stream(
     State(app): State<App>,
-    Path(task): Path<String>,
+    TaskName(task): TaskName,
     Params(query): Params<LogQuery>,
     headers: HeaderMap,
 ) -> Result<Stream, Refusal> {

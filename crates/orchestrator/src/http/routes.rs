@@ -32,6 +32,17 @@ impl<S: Send + Sync, T: serde::de::DeserializeOwned> FromRequestParts<S> for Par
     }
 }
 
+/// The task in the path, refused in JSON.
+pub(super) struct TaskName(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for TaskName {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        Ok(Self(Path::from_request_parts(parts, state).await?.0))
+    }
+}
+
 /// A JSON body, refused in JSON.
 struct Body<T>(T);
 
@@ -156,7 +167,7 @@ async fn tasks(State(app): State<App>, Params(query): Params<TasksQuery>) -> Ans
     params(("id" = String, Path, description = "the task's id, its slash as %2F; or its key where only one plan has it")),
     responses((status = 200, body = v1::TaskDetail, description = "granted"), (status = 404, body = ErrorBody, description = "no such task"),
               (status = "default", body = ErrorBody, description = "refused")))]
-async fn task(State(app): State<App>, Path(task): Path<String>) -> Answer<v1::TaskDetail> {
+async fn task(State(app): State<App>, TaskName(task): TaskName) -> Answer<v1::TaskDetail> {
     Ok(Json(app.orchestrator.get_task(Request::new(v1::GetTaskRequest { task })).await?.into_inner()))
 }
 
@@ -165,7 +176,7 @@ async fn task(State(app): State<App>, Path(task): Path<String>) -> Answer<v1::Ta
     params(("id" = String, Path, description = "the task's id")),
     responses((status = 200, body = v1::WhyResponse, description = "granted"), (status = 404, body = ErrorBody, description = "no such task"),
               (status = "default", body = ErrorBody, description = "refused")))]
-async fn why(State(app): State<App>, Path(task): Path<String>) -> Answer<v1::WhyResponse> {
+async fn why(State(app): State<App>, TaskName(task): TaskName) -> Answer<v1::WhyResponse> {
     Ok(Json(app.orchestrator.explain_task(Request::new(v1::GetTaskRequest { task })).await?.into_inner()))
 }
 
@@ -192,7 +203,7 @@ pub(super) struct LogQuery {
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn log(
     State(app): State<App>,
-    Path(task): Path<String>,
+    TaskName(task): TaskName,
     Params(query): Params<LogQuery>,
 ) -> Answer<v1::ReadLogResponse> {
     let request = v1::ReadLogRequest {
@@ -227,7 +238,7 @@ struct ActionBody {
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn act(
     State(app): State<App>,
-    Path(task): Path<String>,
+    TaskName(task): TaskName,
     headers: HeaderMap,
     Body(body): Body<ActionBody>,
 ) -> Answer<v1::Task> {

@@ -116,6 +116,8 @@ async fn what_is_wrong_is_said_in_json_with_the_fitting_status() {
     for (method, path, body, status, code) in [
         ("GET", "/api/v1/tasks/nothing", "", 404, "not_found"),
         ("GET", "/api/v1/nothing", "", 404, "not_found"),
+        ("GET", "/api/v1/tasks/%FF", "", 400, "invalid"),
+        ("GET", "/api/v1/tasks/%00", "", 404, "not_found"),
         ("GET", "/api/v1/tasks?state=tired", "", 400, "invalid"),
         ("GET", "/api/v1/tasks?limit=many", "", 400, "invalid"),
         ("DELETE", "/api/v1/tasks", "", 405, "invalid"),

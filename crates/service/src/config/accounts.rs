@@ -17,7 +17,7 @@ pub struct AccountConfig {
     pub max_concurrent: u32,
     /// What the account may spend a day, in US dollars; days begin at midnight UTC. What an attempt may cost is set aside
     /// when it starts.
-    #[schemars(range(min = 0.01))]
+    #[schemars(range(min = 0.01, max = 1_000_000.0))]
     pub daily_budget_usd: f64,
     /// The name of the executor's environment variable that holds the account's key: the name, not the key.
     pub credential: String,
@@ -42,7 +42,7 @@ pub(super) fn default_accounts() -> BTreeMap<String, AccountConfig> {
 pub struct BudgetConfig {
     /// What all attempts at a task may cost together, in US dollars, before a person is asked. A person who has the task
     /// tried again grants it as much once more.
-    #[schemars(range(min = 0.01))]
+    #[schemars(range(min = 0.01, max = 1_000_000.0))]
     pub per_task_usd: f64,
 }
 
@@ -69,10 +69,10 @@ pub struct BreakerConfig {
     pub failures: i64,
     /// For how long the first time, in milliseconds; twice as long each further time. Then a single attempt decides. An
     /// account that hit a limit of unknown end is paused by the same rule.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 2_678_400_000_i64))]
     pub open_ms: i64,
     /// For how long at most, in milliseconds.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 2_678_400_000_i64))]
     pub max_open_ms: i64,
 }
 

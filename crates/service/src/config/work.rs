@@ -167,19 +167,19 @@ pub struct ExecutorConfig {
     /// For the `claude-code` runtime.
     pub claude: ClaudeConfig,
     /// How long an attempt may take, in milliseconds.
-    #[schemars(range(min = 1_000))]
+    #[schemars(range(min = 1_000, max = 604_800_000))]
     pub wall_limit_ms: u64,
     /// How long an attempt may say nothing, in milliseconds.
-    #[schemars(range(min = 1_000))]
+    #[schemars(range(min = 1_000, max = 604_800_000))]
     pub silence_limit_ms: u64,
     /// How long an attempt that is stopped has to end by itself before it is killed, in milliseconds.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 600_000))]
     pub kill_grace_ms: u64,
     /// How much of an attempt's output is kept, in bytes.
-    #[schemars(range(min = 1_024))]
+    #[schemars(range(min = 1_024, max = 1_073_741_824))]
     pub log_limit_bytes: u64,
     /// How long a claim on an attempt lasts unless renewed, in milliseconds. It is renewed three times in that span.
-    #[schemars(range(min = 3_000))]
+    #[schemars(range(min = 3_000, max = 3_600_000))]
     pub lease_ms: u64,
     /// Names of the environment variables that an agent gets from the executor's environment, beside the few that
     /// every program needs.
@@ -253,8 +253,8 @@ impl ExecutorConfig {
 pub struct VerifyConfig {
     /// Shell commands that must succeed on the merged tree of every task, after the task's own.
     pub commands: Vec<String>,
-    /// How long the verification of one attempt may take, in milliseconds.
-    #[schemars(range(min = 1_000))]
+    /// How long each verify command may take, in milliseconds.
+    #[schemars(range(min = 1_000, max = 604_800_000))]
     pub wall_limit_ms: u64,
 }
 
@@ -265,7 +265,7 @@ impl Default for VerifyConfig {
 }
 
 impl VerifyConfig {
-    /// How long the verification of one attempt may take.
+    /// How long each verify command may take.
     #[must_use]
     pub const fn wall_limit(&self) -> Duration {
         Duration::from_millis(self.wall_limit_ms)
@@ -280,13 +280,13 @@ pub struct RetryConfig {
     #[schemars(range(min = 1, max = 100))]
     pub max_attempts: i64,
     /// The pause before the second attempt, in milliseconds.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 86_400_000))]
     pub base_ms: i64,
     /// What the pause is multiplied by for each further attempt.
-    #[schemars(range(min = 1.0))]
+    #[schemars(range(min = 1.0, max = 100.0))]
     pub factor: f64,
     /// The longest pause, in milliseconds.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 86_400_000))]
     pub cap_ms: i64,
 }
 

@@ -17,6 +17,12 @@ use super::{BackupError, BackupFile, FORMAT, Manifest, Table};
 const BEGINS: &str = "coditect-";
 const ENDS: &str = ".jsonl.gz";
 
+/// The longest line that may be a manifest.
+const MANIFEST: u64 = 1024 * 1024;
+
+/// The longest line that may be a row.
+const ROW: u64 = 256 * 1024 * 1024;
+
 /// Lines are handed to the thread that compresses them in pieces of about this size.
 const PIECE: usize = 256 * 1024;
 
@@ -109,9 +115,8 @@ impl Reader {
     pub(super) fn open(path: &Path) -> Result<Self, BackupError> {
         let file = File::open(path).map_err(at("read", path))?;
         let mut lines = BufReader::new(GzDecoder::new(file));
-        let mut line = String::new();
         let broken = |why: String| BackupError::Broken { path: path.to_owned(), why };
-        lines.read_line(&mut line).map_err(|error| broken(error.to_string()))?;
+        let line = read_line(&mut lines, MANIFEST).map_err(|error| broken(error.to_string()))?;
         let manifest: Manifest =
             serde_json::from_str(&line).map_err(|_| broken("it does not begin as one".to_owned()))?;
         if manifest.format != FORMAT {
@@ -122,8 +127,7 @@ impl Reader {
 
     /// The next row, which has to be of this table.
     pub(super) fn row(&mut self, table: &Table) -> Result<Vec<Value>, BackupError> {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).map_err(|error| self.broken(error.to_string()))?;
+        let line = read_line(&mut self.lines, ROW).map_err(|error| self.broken(error.to_string()))?;
         let row: Vec<Value> = serde_json::from_str(&line)
             .map_err(|_| self.broken(format!("it ends, or breaks off, within {}", table.name)))?;
         match row.split_first() {
@@ -163,8 +167,7 @@ pub fn verify(path: &Path) -> Result<Manifest, BackupError> {
             reader.row(&table)?;
         }
     }
-    let mut rest = String::new();
-    match reader.lines.read_line(&mut rest) {
+    match reader.lines.read(&mut [0]) {
         Ok(0) => Ok(reader.manifest),
         Ok(_) => Err(reader.broken("more follows after its end".to_owned())),
         Err(error) => Err(reader.broken(error.to_string())),
@@ -208,6 +211,13 @@ impl BackupFile {
         let _ = fs::remove_file(sum_of(&self.path));
         Ok(())
     }
+}
+
+/// A line of so many bytes at most: a small file may be unpacked into any number of them.
+fn read_line(lines: &mut impl BufRead, most: u64) -> io::Result<String> {
+    let mut line = String::new();
+    lines.take(most).read_line(&mut line)?;
+    Ok(line)
 }
 
 fn sum_of(path: &Path) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use coditect_core::{Change, FailureClass, TaskState, Trigger};
 use coditect_store::testing::Database;
-use coditect_store::{AttemptEnd, LogRow};
+use coditect_store::{AttemptEnd, LogRow, TaskFilter};
 
 use crate::plan::{assign, assigned, attempt, change, claim, id, intervene, life, pull, settle, sync, task};
 
@@ -165,4 +165,12 @@ pub(crate) async fn what_an_agent_printed_is_kept_whatever_bytes_it_has(database
     assert_eq!((end.message.as_deref(), end.evidence.as_deref()), (Some(kept), Some(kept)));
     assert_eq!(life(database, "a").await.reason.as_deref(), Some(kept));
     assert_eq!(database.store.log(attempt(1), 0, 9).await.unwrap()[0].text, kept);
+}
+
+pub(crate) async fn a_text_with_any_bytes_can_be_looked_for(database: &Database) {
+    sync(database, "1", &[task("a", &[])]).await;
+    let text = "\0".to_owned();
+    let filter = TaskFilter { text: text.clone(), epic: text.clone(), agent: text.clone(), ..TaskFilter::default() };
+    assert_eq!(database.store.find_tasks(&filter, 9, 0).await.unwrap().1, 0);
+    assert!(database.store.tasks_named(&text).await.unwrap().is_empty());
 }

@@ -83,6 +83,7 @@ on_both_engines! {
         an_attempt_follows_its_task,
         a_log_that_is_appended_twice_is_kept_once,
         what_an_agent_printed_is_kept_whatever_bytes_it_has,
+        a_text_with_any_bytes_can_be_looked_for,
         evidence_outlives_the_end;
     graph:
         a_task_is_ready_when_all_it_depends_on_is_met,
