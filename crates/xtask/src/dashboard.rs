@@ -29,6 +29,11 @@ pub(crate) fn run(checked: bool) -> anyhow::Result<bool> {
     if checked && !check()? {
         return Ok(false);
     }
+    build()
+}
+
+/// Builds it; answers whether that went well. Node.js has to be there.
+pub(crate) fn build() -> anyhow::Result<bool> {
     Ok(install()? && npm("dashboard: build", &["run", "build"])?)
 }
 

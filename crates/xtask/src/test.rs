@@ -40,6 +40,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     let alerts = optional(Tool::Promtool, "alerts")?;
     let images = full && or_skip(images::prepare(), "images")?;
     let dashboard = optional(Tool::Node, "dashboard")?;
+    optional(Tool::Chromium, "tests of the dashboard in a browser")?;
 
     let mut checks = Vec::new();
     if format {
@@ -55,7 +56,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
         checks.push(within("alerts", alerts::check));
     }
     if dashboard {
-        checks.push(dashboard::check()?);
+        checks.push(dashboard::check()? && dashboard::build()?);
     }
     if full {
         checks.push(documentation()?);

@@ -33,6 +33,8 @@ pub(crate) enum Tool {
     Promtool,
     /// Builds the dashboard. Comes with npm.
     Node,
+    /// Shows the dashboard in tests.
+    Chromium,
 }
 
 /// Whether a tool is there.
@@ -58,6 +60,7 @@ impl Tool {
             Self::Python => "python3 with venv",
             Self::Promtool => "promtool",
             Self::Node => "Node.js",
+            Self::Chromium => "chromium",
         }
     }
 
@@ -73,6 +76,7 @@ impl Tool {
             Self::Python => found(works(python())),
             Self::Promtool => found(in_path("promtool").is_some()),
             Self::Node => node(),
+            Self::Chromium => found(in_path("chromium").is_some()),
         }
     }
 
@@ -95,8 +99,9 @@ impl Tool {
             (Self::Promtool, Manager::Dnf) => &[&["golang-github-prometheus"]],
             (Self::Node, Manager::Apt | Manager::Dnf) => &[&["nodejs", "npm"]],
             (Self::Node, Manager::Brew) => &[&["node"]],
+            (Self::Chromium, Manager::Apt | Manager::Dnf | Manager::Brew) => &[&["chromium"]],
             (
-                Self::Git | Self::Redis | Self::Postgres | Self::Python | Self::Promtool | Self::Node,
+                Self::Git | Self::Redis | Self::Postgres | Self::Python | Self::Promtool | Self::Node | Self::Chromium,
                 Manager::Rustup,
             )
             | (Self::Rustfmt | Self::Clippy, Manager::Brew) => &[],
