@@ -122,7 +122,7 @@ impl Orchestrator {
         Ok(Progress { last, seq })
     }
 
-    /// Whether everything that was printed is in lasting storage. Where Redis is away, there is nothing to come.
+    /// Whether everything that was printed is in lasting storage. What a Redis that is away may still have is not waited for.
     pub(crate) async fn is_drained(&self, attempt: AttemptId) -> bool {
         !self.queue.read_log(&attempt.to_string(), None, 1).await.is_ok_and(|lines| !lines.is_empty())
     }
