@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use crate::cargo::{BINARIES, cargo, target_directory};
+use crate::dashboard;
 use crate::install::ensure;
 use crate::report;
 use crate::tool::Tool;
@@ -15,6 +16,9 @@ use crate::tool::Tool;
 pub(crate) fn run(install: bool, arguments: &[OsString]) -> anyhow::Result<bool> {
     ensure(Tool::Git, install)?;
     ensure(Tool::Redis, install)?;
+    if !dashboard::run(false)? {
+        report::remark("The demo goes on without a dashboard");
+    }
     report::remark("Building the six binaries; the first time takes a few minutes");
     let mut build = cargo(&["build", "--quiet", "--bins"]);
     build.args(BINARIES.iter().flat_map(|package| ["--package", package]));
