@@ -8,6 +8,8 @@
 #   docker build -t coditect:dev --target prebuilt .                     takes binaries that were built outside, from
 #                                                                        target/container (`cargo xtask images` does)
 #
+# An engine without BuildKit makes every stage: there, `mkdir -p target/container` first.
+#
 # Agents' own programs do not come with it: make an image `FROM` this one that installs them, for executors alone.
 
 ARG DEBIAN_IMAGE=debian:bookworm-slim

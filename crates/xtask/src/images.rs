@@ -58,12 +58,12 @@ pub(crate) fn build(inside: bool) -> anyhow::Result<()> {
         build.args(BINARIES.iter().flat_map(|package| ["--package", package]));
     }
     ensure!(build.status().context("cannot run cargo")?.success(), "the system does not build: see above");
+    // Beside the Dockerfile, wherever cargo puts what it builds. Engines without BuildKit copy from it in any case.
+    let place = root().join("target/container");
+    fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
     if inside {
         docker.args(["--build-arg", "PROFILE=dev"]);
     } else {
-        // Beside the Dockerfile, wherever cargo puts what it builds.
-        let place = root().join("target/container");
-        fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
         for name in BINARIES {
             let built = target_directory()?.join("debug").join(name);
             fs::copy(&built, place.join(name)).with_context(|| format!("cannot copy {}", built.display()))?;
