@@ -4,7 +4,6 @@
 //! tells the agent what it is. A [`Matcher`] knows the definitions, the rules of the configuration and the tasks whose
 //! agent is declared; [`Matcher::choose`] answers with an agent, how sure it is, and why.
 
-mod choice;
 mod definition;
 mod evidence;
 pub mod folder;
@@ -17,7 +16,6 @@ mod profile;
 mod rules;
 mod words;
 
-pub use choice::{Because, choose};
 pub use definition::{Definition, Severity, Warning, parse};
 pub use matcher::{DeclaredTask, Match, Matcher, Query};
 pub use rules::{Rule, Rules, Trouble};

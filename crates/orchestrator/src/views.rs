@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use coditect_core::{Clock, TaskId};
+use coditect_core::{Breaker, BreakerScope, Clock, TaskId};
 use coditect_proto::v1;
 use coditect_queue::QueueError;
 use coditect_service::graph;
-use coditect_store::{BreakerBrief, StoreError, Tally};
+use coditect_store::{StoreError, Tally};
 
 use crate::Orchestrator;
 
@@ -79,9 +79,15 @@ impl Orchestrator {
     pub(crate) async fn accounts(&self) -> Result<Vec<v1::Account>, StoreError> {
         let now_ms = self.clock.now_ms();
         let tallies = by_name(self.store.tally_by_account(now_ms - now_ms.rem_euclid(DAY_MS)).await?);
-        let breakers = self.breakers("account").await?;
-        let pauses: BTreeMap<_, _> =
-            self.store.accounts_paused(now_ms).await?.into_iter().map(|pause| (pause.account.clone(), pause)).collect();
+        let breakers = self.breakers(BreakerScope::Account).await?;
+        let pauses: BTreeMap<_, _> = self
+            .store
+            .account_pauses()
+            .await?
+            .into_iter()
+            .filter(|pause| pause.holds(now_ms))
+            .map(|pause| (pause.account.clone(), pause))
+            .collect();
         let by_people: BTreeMap<_, _> = self.paused_by_people("pause:account:").await?;
         let config = self.config();
         let configured = &config.accounts;
@@ -118,8 +124,9 @@ impl Orchestrator {
     /// The agents that are defined, or that anything was tried with.
     pub(crate) async fn agents(&self) -> Result<Vec<v1::Agent>, StoreError> {
         let tallies = by_name(self.store.tally_by_agent(0).await?);
-        let breakers = self.breakers("agent").await?;
-        let known: BTreeMap<_, _> = self.store.agents_known().await?.into_iter().collect();
+        let breakers = self.breakers(BreakerScope::Agent).await?;
+        let known: BTreeMap<_, _> =
+            self.store.agents().await?.into_iter().map(|row| (row.name, row.description)).collect();
         let names: BTreeSet<&String> = tallies.keys().chain(breakers.keys()).chain(known.keys()).collect();
         let agent = |name: &String| {
             let tally = tallies.get(name).cloned().unwrap_or_default();
@@ -157,9 +164,9 @@ impl Orchestrator {
         Ok(queues)
     }
 
-    async fn breakers(&self, scope: &str) -> Result<BTreeMap<String, BreakerBrief>, StoreError> {
-        let rows = self.store.breakers_shown().await?;
-        Ok(rows.into_iter().filter(|row| row.scope == scope).map(|row| (row.name.clone(), row)).collect())
+    async fn breakers(&self, scope: BreakerScope) -> Result<BTreeMap<String, Breaker>, StoreError> {
+        let rows = self.store.breakers().await?;
+        Ok(rows.into_iter().filter(|row| row.scope == scope).map(|row| (row.name, row.breaker)).collect())
     }
 
     async fn paused_by_people(&self, prefix: &str) -> Result<BTreeMap<String, String>, StoreError> {
@@ -172,12 +179,10 @@ fn by_name(tallies: Vec<Tally>) -> BTreeMap<String, Tally> {
     tallies.into_iter().map(|tally| (tally.name.clone(), tally)).collect()
 }
 
-fn breaker(row: Option<&BreakerBrief>) -> v1::Breaker {
-    match row {
-        Some(row) => v1::Breaker { state: row.state.clone(), failures: row.failures, open_until_ms: row.open_until_ms },
-        // One that never counted a failure.
-        None => v1::Breaker { state: "closed".to_owned(), failures: 0, open_until_ms: None },
-    }
+/// One that is not kept never counted a failure.
+fn breaker(kept: Option<&Breaker>) -> v1::Breaker {
+    let Breaker { state, failures, open_until_ms, .. } = kept.copied().unwrap_or_default();
+    v1::Breaker { state: state.to_string(), failures, open_until_ms }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a day costs less than 2^52 millionths of a dollar")]

@@ -43,7 +43,7 @@ pub use executors::ExecutorRow;
 pub use graph::{GraphEdge, GraphTask};
 pub use leases::{Lease, LeaseRow};
 pub use logs::LogRow;
-pub use measures::{BreakerBrief, Bucket, Measures, PausedAccount, Tally};
+pub use measures::{Bucket, Measures, Tally};
 pub use metrics::{DURATION_BOUNDS_MS, Durations, Used};
 pub use overview::{AttemptNotes, EpicRow, TaskBrief, TaskFilter, Transition};
 pub use people::AnswerRow;

@@ -52,34 +52,6 @@ pub struct Tally {
     pub cost_micros: i64,
 }
 
-/// A circuit breaker, as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BreakerBrief {
-    /// `agent` or `account`.
-    pub scope: String,
-    /// Of which.
-    pub name: String,
-    /// `closed`, `open` or `half_open`.
-    pub state: String,
-    /// Failures in a row.
-    pub failures: i64,
-    /// Until when it is open.
-    pub open_until_ms: Option<i64>,
-}
-
-/// An account that takes no new attempts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PausedAccount {
-    /// Its name.
-    pub account: String,
-    /// `rate_limited`, `auth` or `budget_exceeded`.
-    pub cause: String,
-    /// In words.
-    pub reason: String,
-    /// Until when.
-    pub until_ms: Option<i64>,
-}
-
 /// Of one task, with its generation's attempts and events beside it.
 const WORKED: &str = "\
     SELECT COUNT(CASE WHEN state NOT IN ('cancelled', 'retired') THEN 1 END) AS planned, \
@@ -226,63 +198,5 @@ impl Store {
                 })
             })
             .collect()
-    }
-
-    /// Every circuit breaker that there is a row of.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn breakers_shown(&self) -> Result<Vec<BreakerBrief>, StoreError> {
-        sqlx::query("SELECT scope, name, state, failures, open_until_ms FROM circuit_breakers ORDER BY scope, name")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::during("read breakers"))?
-            .iter()
-            .map(|row| {
-                Ok(BreakerBrief {
-                    scope: get(row, "scope")?,
-                    name: get(row, "name")?,
-                    state: get(row, "state")?,
-                    failures: get(row, "failures")?,
-                    open_until_ms: get(row, "open_until_ms")?,
-                })
-            })
-            .collect()
-    }
-
-    /// The accounts that take no new attempts at `now_ms`.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn accounts_paused(&self, now_ms: i64) -> Result<Vec<PausedAccount>, StoreError> {
-        sqlx::query(
-            "SELECT account, cause, reason, until_ms FROM account_pauses WHERE until_ms IS NULL OR until_ms > $1 \
-             ORDER BY account",
-        )
-        .bind(now_ms)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(StoreError::during("read paused accounts"))?
-        .iter()
-        .map(|row| {
-            Ok(PausedAccount {
-                account: get(row, "account")?,
-                cause: get(row, "cause")?,
-                reason: get(row, "reason")?,
-                until_ms: get(row, "until_ms")?,
-            })
-        })
-        .collect()
-    }
-
-    /// The agent definitions that were found, as names and descriptions.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn agents_known(&self) -> Result<Vec<(String, String)>, StoreError> {
-        sqlx::query_as("SELECT name, description FROM agents ORDER BY name")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::during("read agents"))
     }
 }
