@@ -59,7 +59,7 @@ impl Orchestrator {
             figures,
             epics: self.store.epics().await?.into_iter().map(answers::epic).collect(),
             now_ms,
-            leader: self.store.leader_of("orchestrator", now_ms).await?.unwrap_or_default(),
+            leader: self.store.leader("orchestrator").await?.unwrap_or_default(),
         })
     }
 

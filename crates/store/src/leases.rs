@@ -87,6 +87,14 @@ impl Store {
         row.as_ref().map(lease_row).transpose()
     }
 
+    /// Who leads `service` now, by the database's clock.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn leader(&self, service: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.lease(service).await?.filter(|lease| lease.remaining_ms > 0).map(|lease| lease.holder))
+    }
+
     /// Takes the lease of `service` for `holder`, if it has run out, or if whoever has it is `dead` for certain. Waits
     /// for the transactions of the leader before, which commit or not; none of them begins thereafter.
     ///

@@ -302,20 +302,6 @@ impl Store {
         Ok(found.map_err(StoreError::during("look"))?.is_some())
     }
 
-    /// Who leads `service` at `now_ms`.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn leader_of(&self, service: &str, now_ms: i64) -> Result<Option<String>, StoreError> {
-        let row: Option<(String,)> = sqlx::query_as("SELECT holder FROM leases WHERE service = $1 AND until_ms > $2")
-            .bind(service)
-            .bind(now_ms)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(StoreError::during("read who leads"))?;
-        Ok(row.map(|(holder,)| holder))
-    }
-
     /// What is shown beside the attempts at a task; without one, beside every open attempt, with its last line.
     ///
     /// # Errors

@@ -154,7 +154,7 @@ async fn follow(
         None => Some(Vec::new()),
     };
     let now_ms = clock.now_ms();
-    let leader = store.leader_of("orchestrator", now_ms).await.ok().flatten().unwrap_or_default();
+    let leader = store.leader("orchestrator").await.ok().flatten().unwrap_or_default();
     let before = before.filter(|before| i64::try_from(before.len()).is_ok_and(|count| count <= AGAIN));
     let hello = json!({ "now_ms": now_ms, "leader": leader, "missed": before.is_none() });
     sender.send(Ok(Event::default().event("hello").data(hello.to_string()))).await?;

@@ -28,7 +28,9 @@ pub(crate) async fn a_lease_is_one_holders_until_it_runs_out_and_then_the_next_o
     assert_eq!(store.take_lease(SERVICE, "a", LONG, nobody).await.unwrap(), Lease::Taken(1));
     assert_eq!(held_by(store.take_lease(SERVICE, "b", LONG, nobody).await.unwrap()), "a");
     assert_eq!(store.take_lease("sync-daemon", "b", LONG, nobody).await.unwrap(), Lease::Taken(1));
+    assert_eq!(store.leader(SERVICE).await.unwrap().as_deref(), Some("a"));
     assert!(store.renew_lease(SERVICE, "a", 1, OVER).await.unwrap());
+    assert_eq!(store.leader(SERVICE).await.unwrap(), None);
     assert_eq!(store.take_lease(SERVICE, "b", LONG, nobody).await.unwrap(), Lease::Taken(2));
     let row = store.lease(SERVICE).await.unwrap().unwrap();
     assert_eq!((row.holder.as_str(), row.epoch), ("b", 2));
