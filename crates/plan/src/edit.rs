@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
+use crate::formats::Format;
 use crate::label;
 use crate::marker::MarkerStatus;
 use crate::model::{Anchor, Plan, PlanTask, Step, Tick};
@@ -52,40 +53,51 @@ pub enum EditError {
         /// The status asked for.
         status: MarkerStatus,
     },
+    /// The format has no marker for the status that its own tools would understand.
+    #[error("task `{key}` cannot be marked {status}: the format {format} has no marker for it")]
+    NotInFormat {
+        /// The task.
+        key: String,
+        /// The status asked for.
+        status: MarkerStatus,
+        /// The format.
+        format: Format,
+    },
 }
 
-/// Sets the status of one task.
-///
-/// # Errors
-/// [`EditError`] where there is no such task or its form cannot express the status. An in-progress
-/// heading task is no error: where the document has no place for it, nothing changes.
-pub fn set_status(text: &str, key: &str, status: MarkerStatus) -> Result<Edit, EditError> {
-    set_statuses(text, &[(key, status)])
-}
-
-/// Sets the status of several tasks at once; for a task named twice the last one counts.
-///
-/// # Errors
-/// As [`set_status`]; then nothing is changed at all.
-pub fn set_statuses(text: &str, wanted: &[(&str, MarkerStatus)]) -> Result<Edit, EditError> {
-    let plan = crate::parse("", text);
-    let by_key: HashMap<&str, &PlanTask> = plan.tasks.iter().map(|t| (t.key.as_str(), t)).collect();
-    let mut by_task: BTreeMap<usize, (&PlanTask, MarkerStatus)> = BTreeMap::new();
-    for (key, status) in wanted {
-        let task = by_key
-            .get(key)
-            .copied()
-            .or_else(|| plan.find(key))
-            .ok_or_else(|| EditError::UnknownTask((*key).to_owned()))?;
-        by_task.insert(task.span.start, (task, *status));
+impl Plan {
+    /// Sets the status of one task; `text` is what the plan was read from.
+    ///
+    /// # Errors
+    /// [`EditError`] where there is no such task or its form cannot express the status. An in-progress task is no
+    /// error: where the document has no place for it, nothing changes.
+    pub fn set_status(&self, text: &str, key: &str, status: MarkerStatus) -> Result<Edit, EditError> {
+        self.set_statuses(text, &[(key, status)])
     }
-    let mut splices = Vec::new();
-    for (task, status) in by_task.into_values() {
-        if task.status != status {
-            task_splices(text, &plan, task, status, &mut splices)?;
+
+    /// Sets the status of several tasks at once; for a task named twice the last one counts.
+    ///
+    /// # Errors
+    /// As [`Plan::set_status`]; then nothing is changed at all.
+    pub fn set_statuses(&self, text: &str, wanted: &[(&str, MarkerStatus)]) -> Result<Edit, EditError> {
+        let by_key: HashMap<&str, &PlanTask> = self.tasks.iter().map(|t| (t.key.as_str(), t)).collect();
+        let mut by_task: BTreeMap<usize, (&PlanTask, MarkerStatus)> = BTreeMap::new();
+        for (key, status) in wanted {
+            let task = by_key
+                .get(key)
+                .copied()
+                .or_else(|| self.find(key))
+                .ok_or_else(|| EditError::UnknownTask((*key).to_owned()))?;
+            by_task.insert(task.span.start, (task, *status));
         }
+        let mut splices = Vec::new();
+        for (task, status) in by_task.into_values() {
+            if task.status != status {
+                task_splices(text, self, task, status, &mut splices)?;
+            }
+        }
+        Ok(apply(text, splices))
     }
-    Ok(apply(text, splices))
 }
 
 fn apply(text: &str, mut splices: Vec<Splice>) -> Edit {
@@ -112,16 +124,20 @@ fn task_splices(
 ) -> Result<(), EditError> {
     match &task.anchor {
         Anchor::Box { marker } => {
-            splices.push(marked(marker, status));
+            let not_expressible = || EditError::NotInFormat { key: task.key.clone(), status, format: plan.format };
+            let Some(spelling) = plan.format.marker(status) else {
+                return if status == MarkerStatus::InProgress { Ok(()) } else { Err(not_expressible()) };
+            };
+            splices.push(marked(marker, spelling));
             if status == MarkerStatus::Completed {
-                splices.extend(open(&task.steps).map(|s| marked(&s.marker, status)));
+                splices.extend(open(&task.steps).map(|s| marked(&s.marker, spelling)));
             }
             Ok(())
         }
         Anchor::Heading { text: heading, ticks, status_field } => {
             let not_expressible = || EditError::NotExpressible { key: task.key.clone(), status };
             if !task.steps.is_empty() {
-                let changes = step_changes(task, status).ok_or_else(not_expressible)?;
+                let changes = step_changes(plan.format, task, status).ok_or_else(not_expressible)?;
                 if changes.is_empty() {
                     return Ok(());
                 }
@@ -145,23 +161,24 @@ fn task_splices(
 }
 
 /// What changes in the steps of a heading task; `None` where steps cannot say it.
-fn step_changes(task: &PlanTask, status: MarkerStatus) -> Option<Vec<Splice>> {
+fn step_changes(format: Format, task: &PlanTask, status: MarkerStatus) -> Option<Vec<Splice>> {
     let steps = task.steps.iter();
+    let marked = |s: &Step, status| Some(marked(&s.marker, format.marker(status)?));
     Some(match status {
         MarkerStatus::Completed => {
             // Cancelled steps stay so, unless then nothing would have been done at all.
             let all_cancelled = steps.clone().all(|s| s.status == MarkerStatus::Cancelled);
             let changed = steps.filter(|s| all_cancelled || !s.status.is_settled());
-            changed.map(|s| marked(&s.marker, status)).collect()
+            changed.filter_map(|s| marked(s, status)).collect()
         }
         MarkerStatus::Pending if task.status == MarkerStatus::Completed => {
-            steps.filter(|s| s.status == MarkerStatus::Completed).map(|s| marked(&s.marker, status)).collect()
+            steps.filter(|s| s.status == MarkerStatus::Completed).filter_map(|s| marked(s, status)).collect()
         }
         MarkerStatus::Pending => steps
             .filter(|s| !matches!(s.status, MarkerStatus::Completed | MarkerStatus::Pending))
-            .map(|s| marked(&s.marker, status))
+            .filter_map(|s| marked(s, status))
             .collect(),
-        MarkerStatus::Cancelled => steps.map(|s| marked(&s.marker, status)).collect(),
+        MarkerStatus::Cancelled => steps.map(|s| marked(s, status)).collect::<Option<_>>()?,
         MarkerStatus::InProgress => Vec::new(),
         MarkerStatus::Blocked => return None,
     })
@@ -171,8 +188,8 @@ fn open(steps: &[Step]) -> impl Iterator<Item = &Step> {
     steps.iter().filter(|s| !s.status.is_settled())
 }
 
-fn marked(marker: &Range<usize>, status: MarkerStatus) -> Splice {
-    Splice { range: marker.clone(), text: status.marker().to_owned() }
+fn marked(marker: &Range<usize>, spelling: &str) -> Splice {
+    Splice { range: marker.clone(), text: spelling.to_owned() }
 }
 
 /// A tick for a heading, as the document has them; where it has none, only if there is no other

@@ -1,7 +1,7 @@
 //! Markdown plans: read into a model that knows where everything stands, and changed one marker at a time.
 //!
 //! Pure: text in, model or text out. [`parse`] never fails: whatever is odd about a plan is a
-//! [`Diagnostic`] with its place. [`set_status`] changes the status of a task and leaves every other
+//! [`Diagnostic`] with its place. [`Plan::set_status`] changes the status of a task and leaves every other
 //! byte of the document as it was.
 //!
 //! Structure is read line by line rather than from a CommonMark tree, for one reason: a fence that
@@ -9,7 +9,6 @@
 //! lines say with a real CommonMark parser on well-formed documents.
 
 mod body;
-mod coditect;
 mod decode;
 mod dependencies;
 mod diagnostic;
@@ -17,6 +16,7 @@ mod edit;
 mod estimate;
 mod fences;
 mod fields;
+mod formats;
 mod headings;
 mod keys;
 mod label;
@@ -31,16 +31,23 @@ mod values;
 
 pub use decode::{NotUtf8, decode};
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use edit::{Edit, EditError, Splice, set_status, set_statuses};
+pub use edit::{Edit, EditError, Splice};
 pub use estimate::parse_minutes;
+pub use formats::{Format, UnknownFormat};
 pub use marker::{MarkerStatus, UnknownStatus};
-pub use model::{Dependency, Format, Plan, PlanTask, Step, UnresolvedDependency};
+pub use model::{Dependency, Plan, PlanTask, Step, UnresolvedDependency};
 pub use urgency::parse_priority;
 
-/// Reads a plan. `path` is only carried into the result and its diagnostics; nothing is opened.
+/// Reads a plan in the dialect that its path and text tell. Nothing is opened.
 ///
 /// Never fails and never panics: text that is no plan is a plan without tasks.
 #[must_use]
 pub fn parse(path: &str, text: &str) -> Plan {
-    coditect::parse(path, text)
+    parse_as(Format::detect(path, text), path, text)
+}
+
+/// Reads a plan that is known to be written in `format`; otherwise as [`parse`].
+#[must_use]
+pub fn parse_as(format: Format, path: &str, text: &str) -> Plan {
+    format.read(path, text)
 }

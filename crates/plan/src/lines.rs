@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::fences::{self, Role};
+use crate::formats::Format;
 use crate::marker::MarkerStatus;
 use crate::text::{self, BOM};
 
@@ -62,7 +63,7 @@ impl Line<'_> {
 }
 
 /// The lines of a document, and the numbers (from 0) of those that open a fence nobody closes.
-pub(crate) fn scan(document: &str) -> (Vec<Line<'_>>, Vec<usize>) {
+pub(crate) fn scan(document: &str, format: Format) -> (Vec<Line<'_>>, Vec<usize>) {
     let mut spans = Vec::new();
     let mut start = 0;
     for piece in document.split_inclusive('\n') {
@@ -87,7 +88,7 @@ pub(crate) fn scan(document: &str) -> (Vec<Line<'_>>, Vec<usize>) {
             Role::Open => Kind::FenceOpen,
             Role::Inside => Kind::Code,
             Role::Close => Kind::FenceClose,
-            Role::Outside | Role::Unbalanced => classify(text, start, indent, bytes, list_open),
+            Role::Outside | Role::Unbalanced => classify(text, start, (indent, bytes), list_open, format),
         };
         if role == Role::Unbalanced {
             unbalanced.push(i);
@@ -112,10 +113,10 @@ pub(crate) fn is_heading(line: &str) -> bool {
 /// Whether a line is a box.
 pub(crate) fn is_checkbox(line: &str) -> bool {
     let (_, bytes) = text::indent(line);
-    item(line, 0, bytes).is_some_and(|(checkbox, _)| checkbox.is_some())
+    item(line, 0, bytes, Format::Coditect).is_some_and(|(checkbox, _)| checkbox.is_some())
 }
 
-fn classify(line: &str, start: usize, indent: usize, bytes: usize, list_open: bool) -> Kind {
+fn classify(line: &str, start: usize, (indent, bytes): (usize, usize), list_open: bool, format: Format) -> Kind {
     let body = line.get(bytes..).unwrap_or_default();
     if body.trim().is_empty() {
         return Kind::Blank;
@@ -128,7 +129,7 @@ fn classify(line: &str, start: usize, indent: usize, bytes: usize, list_open: bo
     }
     // Four columns without a list to be part of are code.
     if (indent < 4 || list_open)
-        && let Some((checkbox, text)) = item(line, start, bytes)
+        && let Some((checkbox, text)) = item(line, start, bytes, format)
     {
         return Kind::Item { checkbox, text };
     }
@@ -167,7 +168,7 @@ fn is_rule(body: &str) -> bool {
     }) && count >= 3
 }
 
-fn item(line: &str, start: usize, bytes: usize) -> Option<(Option<Checkbox>, Range<usize>)> {
+fn item(line: &str, start: usize, bytes: usize, format: Format) -> Option<(Option<Checkbox>, Range<usize>)> {
     let body = line.get(bytes..)?;
     let bullet = match body.as_bytes().first()? {
         b'-' | b'*' | b'+' => 1,
@@ -186,7 +187,7 @@ fn item(line: &str, start: usize, bytes: usize) -> Option<(Option<Checkbox>, Ran
     }
     let at = line.len() - after.trim_start().len();
     if let Some((marker, len, optional)) = line.get(at..).and_then(checkbox) {
-        let status = line.get(at + marker.start..at + marker.end).and_then(MarkerStatus::of_marker);
+        let status = line.get(at + marker.start..at + marker.end).and_then(|m| format.status_of(m));
         let marker = start + at + marker.start..start + at + marker.end;
         let rest = line.get(at + len..)?;
         let text = trimmed(line, start, line.len() - rest.trim_start().len());
@@ -249,7 +250,7 @@ mod tests {
     use super::*;
 
     fn boxes(text: &str) -> Vec<(String, String)> {
-        let (lines, _) = scan(text);
+        let (lines, _) = scan(text, Format::Coditect);
         lines
             .iter()
             .filter_map(|line| match &line.kind {
@@ -304,7 +305,7 @@ mod tests {
     #[test]
     fn headings_lose_their_closing_marks_and_hash_words_are_no_headings() {
         let text = "## A b ##\n#tag\n####### seven\n";
-        let (lines, _) = scan(text);
+        let (lines, _) = scan(text, Format::Coditect);
         assert!(matches!(&lines[0].kind, Kind::Heading { level: 2, text: t } if &text[t.clone()] == "A b"));
         assert!(matches!(lines[1].kind, Kind::Prose { .. }));
         assert!(matches!(lines[2].kind, Kind::Prose { .. }));
@@ -313,7 +314,7 @@ mod tests {
     #[test]
     fn columns_are_characters_and_the_byte_order_mark_is_none() {
         let text = "\u{feff}- é [ ] x\r\n";
-        let (lines, _) = scan(text);
+        let (lines, _) = scan(text, Format::Coditect);
         assert_eq!(lines[0].column(text.find('x').unwrap()), 9);
         assert_eq!(lines[0].text, "- é [ ] x");
     }

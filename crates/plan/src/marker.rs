@@ -34,18 +34,6 @@ impl MarkerStatus {
         }
     }
 
-    /// The character written between the brackets for this status.
-    #[must_use]
-    pub const fn marker(self) -> &'static str {
-        match self {
-            Self::Pending => " ",
-            Self::InProgress => "~",
-            Self::Completed => "x",
-            Self::Blocked => "!",
-            Self::Cancelled => "-",
-        }
-    }
-
     /// Whether nothing remains to be done: completed or cancelled.
     #[must_use]
     pub const fn is_settled(self) -> bool {
@@ -119,9 +107,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_reads_back_from_its_marker_words_and_name() {
+    fn every_status_reads_back_from_its_words_and_name() {
         for status in MarkerStatus::ALL {
-            assert_eq!(MarkerStatus::of_marker(status.marker()), Some(status));
             assert_eq!(MarkerStatus::of_words(status.words()), status);
             assert_eq!(status.as_str().parse(), Ok(status));
             assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());

@@ -6,16 +6,8 @@ use coditect_core::Priority;
 use serde::{Serialize, Serializer};
 
 use crate::diagnostic::Diagnostic;
+use crate::formats::Format;
 use crate::marker::MarkerStatus;
-
-/// The dialect a plan is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Format {
-    /// Headings or boxes with ids, and `**Key:** value` fields.
-    Coditect,
-}
 
 /// A plan as it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -76,7 +76,7 @@ mod tests {
     use crate::lines::scan;
 
     fn shape(text: &str) -> String {
-        let (lines, _) = scan(text);
+        let (lines, _) = scan(text, crate::Format::Coditect);
         scopes(text, &lines)
             .into_iter()
             .map(|s| match s {

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use coditect_plan::{Format, MarkerStatus, Plan, Severity, parse, set_status};
+use coditect_plan::{Format, MarkerStatus, Plan, Severity, parse};
 
 /// A file of the corpus beside the workspace, if it is there.
 fn corpus(name: &str) -> Option<String> {
@@ -57,7 +57,7 @@ fn every_task_of_a_real_plan_can_be_completed_without_touching_another() {
         let Some(text) = corpus(name) else { return };
         let plan = parse(name, &text);
         for task in plan.tasks.iter().step_by(7) {
-            let edit = set_status(&text, &task.key, MarkerStatus::Completed).unwrap();
+            let edit = parse("p", &text).set_status(&text, &task.key, MarkerStatus::Completed).unwrap();
             let after = parse(name, &edit.text);
             assert_eq!(edit.text.len(), text.len());
             for (old, new) in plan.tasks.iter().zip(&after.tasks) {

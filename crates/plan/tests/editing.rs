@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use MarkerStatus::{Blocked, Cancelled, Completed, InProgress, Pending};
-use coditect_plan::{EditError, MarkerStatus, parse, set_status, set_statuses};
+use coditect_plan::{EditError, MarkerStatus, parse};
 
 fn set(text: &str, key: &str, status: MarkerStatus) -> String {
-    let edit = set_status(text, key, status).unwrap();
+    let edit = parse("p", text).set_status(text, key, status).unwrap();
     assert_eq!(edit.is_identity(), edit.text == text);
     edit.text
 }
@@ -25,7 +25,7 @@ fn a_box_changes_between_its_brackets_only() {
 fn a_status_that_is_there_already_is_the_identity() {
     let text = "- [ x] **T1:** a\n- [X] **T2:** b\n- [>] **T3:** c\n- [?] **T4:** d\n";
     for (key, status) in [("T1", Completed), ("T2", Completed), ("T3", InProgress), ("T4", Pending)] {
-        assert!(set_status(text, key, status).unwrap().is_identity(), "{key}");
+        assert!(parse("p", text).set_status(text, key, status).unwrap().is_identity(), "{key}");
     }
 }
 
@@ -42,7 +42,7 @@ fn a_heading_is_completed_by_ticking_and_reopened_by_unticking_its_steps() {
     assert_eq!(done, text.replace("[ ] b", "[x] b"));
     assert_eq!(set(&done, "1", Pending), text.replace("[x] a", "[ ] a"));
     assert_eq!(set(text, "1", InProgress), text, "there is no place for it");
-    assert!(matches!(set_status(text, "1", Blocked), Err(EditError::NotExpressible { .. })));
+    assert!(matches!(parse("p", text).set_status(text, "1", Blocked), Err(EditError::NotExpressible { .. })));
 }
 
 #[test]
@@ -63,16 +63,20 @@ fn a_heading_without_boxes_keeps_its_status_in_its_field_or_its_tick() {
     assert_eq!(set(text, "1", Completed), text.replace("Not Started", "Completed"));
     assert_eq!(set(text, "1", Blocked), text.replace("Not Started", "Blocked"));
     assert_eq!(set(text, "2", Completed), text.replace("B\r\n", "B ✅\r\n"));
-    assert!(matches!(set_status(text, "2", Cancelled), Err(EditError::NotExpressible { .. })));
+    assert!(matches!(parse("p", text).set_status(text, "2", Cancelled), Err(EditError::NotExpressible { .. })));
 }
 
 #[test]
 fn several_tasks_are_set_at_once_or_none() {
     let text = "- [ ] **T1:** a\n- [ ] **T2:** b\n- [ ] **T3:** c\n";
-    let edit = set_statuses(text, &[("T3", Completed), ("T1", Completed), ("T1", InProgress)]).unwrap();
+    let edit =
+        parse("p", text).set_statuses(text, &[("T3", Completed), ("T1", Completed), ("T1", InProgress)]).unwrap();
     assert_eq!(edit.text, "- [~] **T1:** a\n- [ ] **T2:** b\n- [x] **T3:** c\n");
     assert_eq!(edit.splices.len(), 2);
-    assert_eq!(set_statuses(text, &[("T1", Completed), ("T9", Completed)]), Err(EditError::UnknownTask("T9".into())));
+    assert_eq!(
+        parse("p", text).set_statuses(text, &[("T1", Completed), ("T9", Completed)]),
+        Err(EditError::UnknownTask("T9".into()))
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use coditect_plan::{EditError, MarkerStatus, Plan, parse, set_status};
+use coditect_plan::{EditError, MarkerStatus, Plan, parse};
 use proptest::prelude::*;
 
 /// A line such as plans are made of.
@@ -113,7 +113,7 @@ proptest! {
     fn text_made_of_marks_is_read_without_a_panic(text in "[-#*`~\\[\\]x0-9.: \t\r\nTA✅\u{fe0f}<>!|()]{0,200}") {
         let plan = parse("p", &text);
         for task in &plan.tasks {
-            let _ = set_status(&text, &task.key, MarkerStatus::Completed);
+            let _ = parse("p", &text).set_status(&text, &task.key, MarkerStatus::Completed);
         }
     }
 
@@ -140,7 +140,7 @@ proptest! {
     #[test]
     fn setting_the_present_status_is_the_identity(text in document()) {
         for task in parse("p", &text).tasks {
-            let edit = set_status(&text, &task.key, task.status).unwrap();
+            let edit = parse("p", &text).set_status(&text, &task.key, task.status).unwrap();
             prop_assert!(edit.is_identity());
             prop_assert_eq!(&edit.text, &text);
         }
@@ -153,7 +153,7 @@ proptest! {
             return Ok(());
         }
         let task = &before.tasks[pick.index(before.tasks.len())];
-        let edit = match set_status(&text, &task.key, status) {
+        let edit = match parse("p", &text).set_status(&text, &task.key, status) {
             Ok(edit) => edit,
             Err(EditError::NotExpressible { .. }) => return Ok(()),
             Err(error) => return Err(TestCaseError::fail(error.to_string())),

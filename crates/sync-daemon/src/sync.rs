@@ -164,7 +164,11 @@ impl PlanSync {
             return Ok(Ticked::Behind);
         }
         due.retain(|tick| !self.plans[at].was_refused(&content.hash, &tick.key));
-        let edited = ticks::tick(&content.text, &due.iter().map(|tick| tick.key.as_str()).collect::<Vec<_>>());
+        let edited = ticks::tick(
+            &self.plans[at].document.path,
+            &content.text,
+            &due.iter().map(|tick| tick.key.as_str()).collect::<Vec<_>>(),
+        );
         self.plans[at].refuse(&content.hash, edited.refused);
         if edited.ticked.is_empty() {
             return Ok(Ticked::Nothing);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use coditect_plan::{MarkerStatus, Plan, parse, set_statuses};
+use coditect_plan::{MarkerStatus, Plan, parse};
 
 /// A text with boxes ticked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,16 +15,16 @@ pub struct Edited {
     pub refused: Vec<(String, String)>,
 }
 
-/// Ticks the tasks `keys` in `text`, each that can be.
+/// Ticks the tasks `keys` in `text`, the content of the plan at `path`, each that can be.
 #[must_use]
-pub fn tick(text: &str, keys: &[&str]) -> Edited {
-    if let Ok((text, ticked)) = tick_all(text, keys) {
+pub fn tick(path: &str, text: &str, keys: &[&str]) -> Edited {
+    if let Ok((text, ticked)) = tick_all(path, text, keys) {
         return Edited { text, ticked, refused: Vec::new() };
     }
     // Something is the matter with one of them: one by one, so that it holds up no other.
     let mut edited = Edited { text: text.to_owned(), ticked: Vec::new(), refused: Vec::new() };
     for key in keys {
-        match tick_all(&edited.text, &[key]) {
+        match tick_all(path, &edited.text, &[key]) {
             Ok((text, ticked)) => {
                 edited.text = text;
                 edited.ticked.extend(ticked);
@@ -36,10 +36,11 @@ pub fn tick(text: &str, keys: &[&str]) -> Edited {
 }
 
 /// The new text and the keys that are completed by it, or why not.
-fn tick_all(text: &str, keys: &[&str]) -> Result<(String, Vec<String>), String> {
+fn tick_all(path: &str, text: &str, keys: &[&str]) -> Result<(String, Vec<String>), String> {
     let wanted: Vec<_> = keys.iter().map(|key| (*key, MarkerStatus::Completed)).collect();
-    let edit = set_statuses(text, &wanted).map_err(|error| error.to_string())?;
-    let ticked = compared(&parse("", text), &parse("", &edit.text), keys)?;
+    let before = parse(path, text);
+    let edit = before.set_statuses(text, &wanted).map_err(|error| error.to_string())?;
+    let ticked = compared(&before, &parse(path, &edit.text), keys)?;
     Ok((edit.text, ticked))
 }
 
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_key_that_cannot_be_ticked_holds_up_no_other() {
-        let edited = tick("- [ ] 1.1 One\n- [ ] 1.2 Two\n", &["1.1", "9.9", "1.2"]);
+        let edited = tick("PLAN.md", "- [ ] 1.1 One\n- [ ] 1.2 Two\n", &["1.1", "9.9", "1.2"]);
         assert_eq!(edited.text, "- [x] 1.1 One\n- [x] 1.2 Two\n");
         assert_eq!(edited.ticked, ["1.1", "1.2"]);
         assert_eq!(edited.refused.len(), 1);
@@ -78,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_box_that_is_ticked_already_counts_and_changes_nothing() {
-        let edited = tick("- [X] 1.1 One\n", &["1.1"]);
+        let edited = tick("PLAN.md", "- [X] 1.1 One\n", &["1.1"]);
         assert_eq!((edited.text.as_str(), edited.ticked.len()), ("- [X] 1.1 One\n", 1));
     }
 }

@@ -154,7 +154,7 @@ async fn content_that_was_seen_before_asks_for_nothing_and_is_ticked_again() {
 async fn a_crash_between_the_write_and_its_note_leaves_no_wish() {
     let mut fixture = Fixture::with(PLAN).await;
     fixture.complete("1.1").await;
-    let ticked = ticks::tick(PLAN, &["1.1"]).text;
+    let ticked = ticks::tick("PLAN.md", PLAN, &["1.1"]).text;
     file::replace(&fixture.file(), PLAN, &ticked).unwrap();
 
     fixture.plans = plans(&fixture.folder, &fixture.store);

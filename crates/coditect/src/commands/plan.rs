@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use coditect_graph::render::Format;
-use coditect_plan::{MarkerStatus, Severity, set_status};
+use coditect_plan::{MarkerStatus, Severity};
 use owo_colors::OwoColorize;
 use serde_json::json;
 
@@ -105,8 +105,9 @@ pub(crate) fn show(finding: &Finding) -> Result<(), Failure> {
 
 fn set(path: &Path, task: &str, status: MarkerStatus) -> Result<u8, Failure> {
     let text = plans::text(path)?;
+    let plan = coditect_plan::parse(&path.display().to_string(), &text);
     let edit =
-        set_status(&text, task, status).map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))?;
+        plan.set_status(&text, task, status).map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))?;
     if edit.is_identity() {
         output::say(format_args!(
             "{}: nothing to change: `{task}` says {status}, or has no place to say it",

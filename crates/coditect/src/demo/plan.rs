@@ -237,7 +237,7 @@ const LEGEND: &str = "
 
 #[cfg(test)]
 mod tests {
-    use coditect_plan::{MarkerStatus, parse, set_statuses};
+    use coditect_plan::{MarkerStatus, parse};
 
     use super::*;
 
@@ -249,7 +249,7 @@ mod tests {
             let read = parse("PLAN.md", &text);
             assert_eq!((read.tasks.len(), read.diagnostics.len()), (tasks, 0), "{:?}", read.diagnostics);
             let all: Vec<_> = read.tasks.iter().map(|task| (task.key.as_str(), MarkerStatus::Completed)).collect();
-            assert_eq!(set_statuses(&text, &all).unwrap().text, plan.text(true));
+            assert_eq!(parse("PLAN.md", &text).set_statuses(&text, &all).unwrap().text, plan.text(true));
         }
     }
 

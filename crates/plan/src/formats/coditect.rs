@@ -6,12 +6,13 @@ use crate::body::{self, Body, Reference};
 use crate::dependencies;
 use crate::diagnostic::{Code, Sink};
 use crate::edit;
+use crate::formats::Format;
 use crate::headings::Outline;
 use crate::keys;
 use crate::label;
 use crate::lines::{self, Kind, Line};
 use crate::marker::MarkerStatus;
-use crate::model::{Anchor, Format, Plan, PlanTask, Step, Style};
+use crate::model::{Anchor, Plan, PlanTask, Step, Style};
 use crate::scopes;
 use crate::select::{self, Draft, Source};
 use crate::urgency;
@@ -19,7 +20,7 @@ use crate::values;
 
 pub(crate) fn parse(path: &str, document: &str) -> Plan {
     let mut sink = Sink::new(path);
-    let (lines, unbalanced) = lines::scan(document);
+    let (lines, unbalanced) = lines::scan(document, Format::Coditect);
     for line in unbalanced {
         let column = lines.get(line).map_or(1, |l| l.indent + 1);
         let message = "this code fence is never closed; it is read as if it were not there".to_owned();

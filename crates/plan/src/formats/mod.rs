@@ -1,0 +1,123 @@
+//! The dialects plans are written in: which one a document speaks, and one module for each that reads it.
+//!
+//! All of them end in the same [`Plan`](crate::Plan); they differ in what a task is, in how its status is spelt
+//! ([`spelling`]) and in what their structure implies.
+
+mod coditect;
+mod spelling;
+
+use serde::Serialize;
+
+use crate::model::Plan;
+
+/// The dialect a plan is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Format {
+    /// Headings or boxes with ids, and `**Key:** value` fields.
+    Coditect,
+    /// GitHub's spec-kit: `- [ ] T012 [P] [US1] Title`, phases as barriers.
+    SpecKit,
+    /// Kiro's specs: `- [ ] 1. Title` with nested `1.1`.
+    Kiro,
+    /// OpenSpec changes: `## 1. Group`, `- [ ] 1.1 Title`.
+    #[serde(rename = "openspec")]
+    OpenSpec,
+    /// Backlog.md: one task a file, its status in the front matter.
+    BacklogMd,
+    /// Obsidian's Tasks plugin: ids and dependencies as emoji.
+    Obsidian,
+    /// GitHub task lists, without ids.
+    #[serde(rename = "github")]
+    GitHub,
+    /// ralphex plans: `### Task 1: Title` with boxes, done one after the other.
+    Ralphex,
+    /// Task Master's `tasks.json`.
+    TaskMaster,
+    /// ralph's `prd.json`: user stories that pass or do not.
+    Ralph,
+}
+
+impl Format {
+    /// All of them, the most telling first: the order in which a document is tried.
+    pub const ALL: [Self; 10] = [
+        Self::Ralph,
+        Self::TaskMaster,
+        Self::BacklogMd,
+        Self::Kiro,
+        Self::SpecKit,
+        Self::OpenSpec,
+        Self::Obsidian,
+        Self::Ralphex,
+        Self::GitHub,
+        Self::Coditect,
+    ];
+
+    /// The name as it is written in configurations and printed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Coditect => "coditect",
+            Self::SpecKit => "spec-kit",
+            Self::Kiro => "kiro",
+            Self::OpenSpec => "openspec",
+            Self::BacklogMd => "backlog-md",
+            Self::Obsidian => "obsidian",
+            Self::GitHub => "github",
+            Self::Ralphex => "ralphex",
+            Self::TaskMaster => "task-master",
+            Self::Ralph => "ralph",
+        }
+    }
+
+    /// The dialect of the document: what its path and its text tell. What tells nothing is [`Format::Coditect`].
+    #[must_use]
+    pub fn detect(path: &str, text: &str) -> Self {
+        Self::ALL.into_iter().find(|format| format.recognises(path, text)).unwrap_or(Self::Coditect)
+    }
+
+    /// Whether a document is surely written in this dialect.
+    const fn recognises(self, _path: &str, _text: &str) -> bool {
+        matches!(self, Self::Coditect)
+    }
+
+    /// Reads a document in this dialect.
+    pub(crate) fn read(self, path: &str, text: &str) -> Plan {
+        coditect::parse(path, text)
+    }
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no plan format: expected {known}", known = Format::ALL.map(Format::as_str).join(", "))]
+pub struct UnknownFormat(String);
+
+impl std::str::FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = text.trim().to_ascii_lowercase();
+        Self::ALL.into_iter().find(|format| format.as_str() == name).ok_or_else(|| UnknownFormat(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_is_serialised_as_it_is_printed_and_read() {
+        for format in Format::ALL {
+            assert_eq!(serde_json::to_value(format).unwrap(), format.as_str());
+            assert_eq!(format.as_str().parse(), Ok(format));
+        }
+        assert!("markdown".parse::<Format>().unwrap_err().to_string().contains("task-master"));
+    }
+}
