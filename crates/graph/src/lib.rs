@@ -27,6 +27,7 @@ mod model;
 mod query;
 mod rank;
 pub mod render;
+mod schedule;
 mod shortest;
 mod why;
 
@@ -35,4 +36,5 @@ pub use graph::Graph;
 pub use model::{Dependency, Edge, EdgeKind, Node, NodeState, TaskId, UnknownTask};
 pub use query::{Standing, Summary};
 pub use rank::DEFAULT_ESTIMATE_MINUTES;
+pub use schedule::{Forecast, Foreseen};
 pub use why::{Cause, Root, Unmet, Why};
