@@ -20,6 +20,7 @@
 //! assert_eq!(graph.set_state("1", NodeState::Met).unwrap(), ["2"]);
 //! ```
 
+mod breaking;
 mod components;
 mod cycles;
 mod graph;

@@ -85,7 +85,7 @@ fn edge(edge: &GraphEdge) -> Edge {
         // What is not known holds, rather than letting a task start too early.
         _ => EdgeKind::Blocks,
     };
-    Edge { dependent: edge.task.to_string(), dependency: edge.depends_on.to_string(), kind }
+    Edge { dependent: edge.task.to_string(), dependency: edge.depends_on.to_string(), kind, added: 0 }
 }
 
 #[cfg(test)]
