@@ -5,11 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use coditect_core::{Service, TaskId, TaskState};
 use coditect_graph::{Graph, NodeState};
 use coditect_queue::message::{Event, Ready};
+use coditect_service::config::CyclePolicy;
 use coditect_service::graph as nodes;
 use coditect_store::{GraphTask, Moved, Store, Tx};
 
 use crate::announce;
-use crate::cycles::Told;
+use crate::cycles::{self, Told};
 
 /// How many rows are written in one transaction when everything is looked at: others want to write too.
 const CHUNK: usize = 500;
@@ -21,6 +22,7 @@ pub struct Resolver {
     graph: Graph,
     ranks: HashMap<String, i64>,
     told: Told,
+    policy: CyclePolicy,
 }
 
 /// What was moved, and the entries that tell of tasks which became ready.
@@ -37,8 +39,8 @@ pub struct Settled {
 impl Resolver {
     /// A resolver that knows nothing yet: [`Resolver::rebuild`] is the first thing to do.
     #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self { store, graph: Graph::default(), ranks: HashMap::new(), told: Told::default() }
+    pub fn new(store: Store, policy: CyclePolicy) -> Self {
+        Self { store, graph: Graph::default(), ranks: HashMap::new(), told: Told::default(), policy }
     }
 
     /// From here on it writes through the leader's `store`.
@@ -68,7 +70,8 @@ impl Resolver {
     /// # Errors
     /// The database failed. What was committed before stays; the next pass does the rest.
     pub async fn rebuild(&mut self, now_ms: i64) -> anyhow::Result<Settled> {
-        let (tasks, edges) = self.store.graph().await?;
+        let (tasks, mut edges) = self.store.graph().await?;
+        cycles::apply(self.policy, &self.store, &tasks, &mut edges, now_ms).await?;
         self.graph = nodes::graph(&tasks, &edges);
         self.ranks = self.graph.ranks();
         self.told.tell(&self.graph);

@@ -7,6 +7,7 @@ use coditect_core::{Change, Priority, TaskId, TaskState, Trigger};
 use coditect_proto::v1::dependency_resolver_server::DependencyResolver;
 use coditect_proto::v1::{CriticalPathRequest, WhyRequest};
 use coditect_queue::message::Event;
+use coditect_service::config::CyclePolicy;
 use coditect_store::{AttemptEnd, Durability, PlannedDocument, PlannedTask, Store};
 use dependency_resolver::api::Server;
 use dependency_resolver::resolver::{Resolver, Settled};
@@ -28,7 +29,8 @@ impl Fixture {
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         let store = Store::open(&url, Durability::Normal).await.unwrap();
         store.migrate().await.unwrap();
-        let mut fixture = Self { _folder: folder, resolver: Resolver::new(store.clone()), store, contents: 0 };
+        let mut fixture =
+            Self { _folder: folder, resolver: Resolver::new(store.clone(), CyclePolicy::Hold), store, contents: 0 };
         fixture.plan(tasks).await;
         fixture
     }
@@ -219,4 +221,35 @@ async fn why_says_what_a_task_waits_for_by_key_or_by_id() {
     assert_eq!(why("nobody").await.unwrap_err().code(), Code::NotFound);
     let path = server.critical_path(Request::new(CriticalPathRequest {})).await.unwrap().into_inner().tasks;
     assert_eq!(path, ["plan/a", "plan/b", "plan/d"]);
+}
+
+#[tokio::test]
+async fn the_policy_to_break_cycles_sets_a_dependency_aside_and_says_so_until_it_is_changed_back() {
+    let mut fixture = Fixture::with(&[("1", &["3"]), ("2", &["1"]), ("3", &["2"]), ("4", &[])]).await;
+    let settled = fixture.rebuild().await;
+    assert_eq!(settled.ready.len(), 1, "only the task outside the cycle");
+    fixture.resolver = Resolver::new(fixture.store.clone(), CyclePolicy::BreakLowestPriority);
+    let settled = fixture.rebuild().await;
+    let ready: Vec<_> = settled.ready.iter().map(|entry| entry.task.as_str()).collect();
+    assert_eq!(ready, ["plan/3"], "the latest of equally urgent ones goes first");
+    let aside = fixture.store.dependencies_set_aside().await.unwrap();
+    assert_eq!(aside.len(), 1);
+    assert_eq!((aside[0].task.as_str(), aside[0].depends_on.as_str(), aside[0].at_ms), ("plan/3", "plan/2", 10));
+    assert!(fixture.rebuild().await.moved.is_empty(), "once is enough");
+    fixture.resolver = Resolver::new(fixture.store.clone(), CyclePolicy::Hold);
+    fixture.rebuild().await;
+    assert_eq!(fixture.state("3").await, TaskState::Pending);
+    assert!(fixture.store.dependencies_set_aside().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_dependency_that_is_set_aside_holds_again_once_the_plan_has_no_cycle() {
+    let mut fixture = Fixture::with(&[("1", &["2"]), ("2", &["1"])]).await;
+    fixture.resolver = Resolver::new(fixture.store.clone(), CyclePolicy::BreakLowestPriority);
+    fixture.rebuild().await;
+    assert_eq!(fixture.state("2").await, TaskState::Ready);
+    fixture.plan(&[("1", &[]), ("2", &["1"])]).await;
+    fixture.rebuild().await;
+    assert_eq!((fixture.state("1").await, fixture.state("2").await), (TaskState::Ready, TaskState::Pending));
+    assert!(fixture.store.dependencies_set_aside().await.unwrap().is_empty());
 }

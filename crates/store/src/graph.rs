@@ -43,6 +43,10 @@ pub struct GraphEdge {
     pub depends_on: TaskId,
     /// `blocks`, `informs` or `relates`.
     pub kind: String,
+    /// When it was first synced; 0 where that is not known.
+    pub added_at_ms: i64,
+    /// It gates nothing for now: see [`Tx::set_aside`].
+    pub set_aside: bool,
 }
 
 impl Store {
@@ -78,18 +82,24 @@ impl Store {
             })
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
-        let rows: Vec<(String, String, String)> =
-            sqlx::query_as("SELECT task_id, depends_on, kind FROM task_dependencies ORDER BY task_id, depends_on")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(StoreError::during("read the graph"))?;
+        let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
+            "SELECT d.task_id, d.depends_on, d.kind, d.added_at_ms, CASE WHEN s.task_id IS NULL THEN 0 ELSE 1 END \
+             FROM task_dependencies d LEFT JOIN dependencies_set_aside s \
+             ON s.task_id = d.task_id AND s.depends_on = d.depends_on AND d.kind = 'blocks' \
+             ORDER BY d.task_id, d.depends_on",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read the graph"))?;
         let edges = rows
             .into_iter()
-            .map(|(task, depends_on, kind)| {
+            .map(|(task, depends_on, kind, added_at_ms, set_aside)| {
                 Ok(GraphEdge {
                     task: task_id("task_dependencies", task)?,
                     depends_on: task_id("task_dependencies", depends_on)?,
                     kind,
+                    added_at_ms,
+                    set_aside: set_aside != 0,
                 })
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
@@ -105,7 +115,9 @@ impl Tx {
     pub async fn dependencies_met(&mut self, task: &TaskId) -> Result<bool, StoreError> {
         let (unmet,): (i64,) = sqlx::query_as(
             "SELECT COUNT(*) FROM task_dependencies d JOIN tasks p ON p.id = d.depends_on \
-             WHERE d.task_id = $1 AND d.kind = 'blocks' AND p.state NOT IN ('completed', 'skipped')",
+             WHERE d.task_id = $1 AND d.kind = 'blocks' AND p.state NOT IN ('completed', 'skipped') \
+             AND NOT EXISTS (SELECT 1 FROM dependencies_set_aside s \
+             WHERE s.task_id = d.task_id AND s.depends_on = d.depends_on)",
         )
         .bind(task.as_str())
         .fetch_one(&mut *self.inner)

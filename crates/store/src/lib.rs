@@ -25,6 +25,7 @@ mod measures;
 mod metrics;
 mod overview;
 mod people;
+mod set_aside;
 mod settings;
 mod tasks;
 #[cfg(feature = "testing")]
@@ -47,5 +48,6 @@ pub use measures::{Bucket, Measures, Tally};
 pub use metrics::{DURATION_BOUNDS_MS, Durations, Used};
 pub use overview::{AttemptNotes, EpicRow, TaskBrief, TaskFilter, Transition};
 pub use people::AnswerRow;
+pub use set_aside::SetAside;
 pub use tasks::{DependencyRow, TaskRow};
 pub use wishes::{RefusedWish, Wish, WishRow};

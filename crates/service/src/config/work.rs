@@ -82,6 +82,26 @@ impl Default for DispatchConfig {
     }
 }
 
+/// Tasks that wait for each other.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CyclesConfig {
+    /// What to do about them.
+    pub policy: CyclePolicy,
+}
+
+/// What to do about tasks that wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CyclePolicy {
+    /// They are held, and shown, until somebody mends the plan. Everything else goes on.
+    #[default]
+    Hold,
+    /// Of each way round, the dependency of the least urgent task is set aside (among equals the one added last), and
+    /// shown as such.
+    BreakLowestPriority,
+}
+
 /// The program that does the work of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

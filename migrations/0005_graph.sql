@@ -1,0 +1,12 @@
+-- Which dependencies came when, and which are set aside because tasks wait for each other.
+
+-- When the dependency was first synced; 0 for those of before. Of the edges of a cycle the latest is doubted first.
+ALTER TABLE task_dependencies ADD COLUMN added_at_ms BIGINT NOT NULL DEFAULT 0;
+
+-- Dependencies that gate nothing for now: cycles.policy is break-lowest-priority, and these were chosen.
+CREATE TABLE dependencies_set_aside (
+    task_id TEXT NOT NULL REFERENCES tasks (id),
+    depends_on TEXT NOT NULL REFERENCES tasks (id),
+    at_ms BIGINT NOT NULL,
+    PRIMARY KEY (task_id, depends_on)
+);
