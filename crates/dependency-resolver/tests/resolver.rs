@@ -208,7 +208,7 @@ async fn a_failed_dependency_blocks_and_a_task_of_an_unknown_plan_asks_for_a_reb
 async fn why_says_what_a_task_waits_for_by_key_or_by_id() {
     let mut fixture = Fixture::with(&DIAMOND).await;
     fixture.rebuild().await;
-    let server = Server::new(Arc::new(Mutex::new(fixture.resolver)), fixture.store.clone());
+    let server = Server::new(Arc::new(Mutex::new(fixture.resolver)), fixture.store.clone(), 4);
     let why = |task: &str| server.why(Request::new(WhyRequest { task: task.to_owned() }));
     let answer = why("d").await.unwrap().into_inner();
     assert_eq!((answer.task.as_str(), answer.state.as_str(), answer.ready), ("plan/d", "pending", false));

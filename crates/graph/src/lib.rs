@@ -37,5 +37,5 @@ pub use graph::Graph;
 pub use model::{Dependency, Edge, EdgeKind, Node, NodeState, TaskId, UnknownTask};
 pub use query::{Standing, Summary};
 pub use rank::DEFAULT_ESTIMATE_MINUTES;
-pub use schedule::{Forecast, Foreseen};
+pub use schedule::{Expected, Forecast, Foreseen};
 pub use why::{Cause, Root, Unmet, Why};

@@ -10,14 +10,23 @@ use serde::{Deserialize, Serialize};
 use crate::graph::Graph;
 use crate::model::{Node, TaskId};
 
-/// A forecast: when each task would start and finish if `slots` tasks could be worked on at once and each took the
-/// minutes it is thought to take. Ready tasks are taken in the order of dispatch.
+/// How long a task is expected to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// How long from now, in any unit; below zero counts as zero.
+    pub length: i64,
+    /// It is being worked on: it has a slot before all others.
+    pub begun: bool,
+}
+
+/// A forecast: when each task would start and finish if `slots` tasks could be worked on at once and each took what is
+/// expected of it. Ready tasks are taken in the order of dispatch. Times are in the unit of [`Expected::length`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forecast {
     /// How many tasks are worked on at once.
     pub slots: usize,
-    /// When the last task would be finished, in minutes from now.
-    pub minutes: i64,
+    /// When the last task would be finished.
+    pub length: i64,
     /// The tasks, by start, then in the order in which they would be taken.
     pub tasks: Vec<Foreseen>,
     /// Open tasks that would never start: held by a cycle, a dangling reference, or something failed or cancelled. In
@@ -25,7 +34,7 @@ pub struct Forecast {
     pub held: Vec<TaskId>,
 }
 
-/// When a task would be worked on, in minutes from now.
+/// When a task would be worked on, from now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Foreseen {
     /// The task.
@@ -40,7 +49,7 @@ pub struct Foreseen {
 
 impl Graph {
     /// By how many minutes each open task can slip without the end of all work moving, were there slots enough: 0 on a
-    /// critical path. Tasks in cycles, and those that wait for one, have none.
+    /// critical path. Tasks that can never start as things are (in a cycle, behind one, behind what failed) have none.
     #[must_use]
     pub fn slack(&self) -> HashMap<TaskId, i64> {
         let ranks = self.rank_minutes();
@@ -70,13 +79,14 @@ impl Graph {
             .collect()
     }
 
-    /// When each open task would start and finish with so many slots (at least one is assumed), each taking as many
-    /// minutes as `minutes` says; below zero counts as zero.
+    /// When each open task would start and finish with so many slots; at least one is assumed.
     #[must_use]
-    pub fn forecast(&self, slots: usize, minutes: impl Fn(&Node) -> i64) -> Forecast {
+    pub fn forecast(&self, slots: usize, expected: impl Fn(&Node) -> Expected) -> Forecast {
         let slots = slots.max(1);
         let ranks = self.rank_minutes();
-        let key = |at: u32| (self.priority(at), Reverse(ranks[at as usize]), self.place(at));
+        let expected: Vec<Option<Expected>> = self.slots.iter().map(|slot| slot.node.as_ref().map(&expected)).collect();
+        let begun = |at: u32| expected[at as usize].is_some_and(|expected| expected.begun);
+        let key = |at: u32| (!begun(at), self.priority(at), Reverse(ranks[at as usize]), self.place(at));
         // Everything unmet counts here, also what never will be.
         let mut left: Vec<u32> = self.slots.iter().map(|slot| slot.unmet).collect();
         let mut ready: BinaryHeap<_> = self.ready.iter().map(|&at| Reverse((key(at), at))).collect();
@@ -89,7 +99,7 @@ impl Graph {
                 && let Some(Reverse((_, at))) = ready.pop()
             {
                 idle.pop();
-                let takes = self.slot(at).node.as_ref().map_or(0, |node| minutes(node).max(0));
+                let takes = expected[at as usize].map_or(0, |expected| expected.length.max(0));
                 let finish = now.saturating_add(takes);
                 started[at as usize] = true;
                 busy.push(Reverse((finish, at, slot)));
@@ -108,7 +118,7 @@ impl Graph {
             }
         }
         let held = self.indices().filter(|&at| self.slot(at).is_open() && !started[at as usize]).collect();
-        Forecast { slots, minutes: now, tasks, held: self.named(held) }
+        Forecast { slots, length: now, tasks, held: self.named(held) }
     }
 
     fn indices(&self) -> impl Iterator<Item = u32> + use<> {

@@ -3,7 +3,7 @@
 #![allow(missing_docs)]
 
 use coditect_core::Priority;
-use coditect_graph::{Edge, Graph, Node, NodeState};
+use coditect_graph::{Edge, Expected, Graph, Node, NodeState};
 use proptest::prelude::*;
 
 fn plan(tasks: &[(&str, i64)], edges: &[(&str, &str)]) -> Graph {
@@ -15,8 +15,8 @@ fn plan(tasks: &[(&str, i64)], edges: &[(&str, &str)]) -> Graph {
     Graph::build(nodes, edges.iter().map(|(dependent, dependency)| Edge::blocks(*dependent, *dependency)))
 }
 
-fn minutes(node: &Node) -> i64 {
-    node.estimate_minutes.unwrap_or(60)
+fn minutes(node: &Node) -> Expected {
+    Expected { length: node.estimate_minutes.unwrap_or(60), begun: false }
 }
 
 fn order(graph: &Graph, slots: usize) -> Vec<(String, i64, i64)> {
@@ -40,7 +40,7 @@ fn what_is_in_a_cycle_or_waits_for_one_has_no_slack_and_never_starts() {
     assert_eq!(graph.slack().keys().collect::<Vec<_>>(), ["d"]);
     let forecast = graph.forecast(2, minutes);
     assert_eq!(forecast.held, ["a", "b", "c"]);
-    assert_eq!(forecast.minutes, 1);
+    assert_eq!(forecast.length, 1);
 }
 
 #[test]
@@ -60,10 +60,18 @@ fn finished_tasks_take_no_time_and_what_waits_for_a_failed_one_is_held() {
 }
 
 #[test]
+fn what_is_being_worked_on_keeps_its_slot() {
+    let graph = plan(&[("a", 10), ("b", 20)], &[]);
+    let expected = |node: &Node| Expected { begun: node.id == "a", ..minutes(node) };
+    let first = graph.forecast(1, expected).tasks.into_iter().next().map(|task| task.task);
+    assert_eq!(first.as_deref(), Some("a"));
+}
+
+#[test]
 fn no_slots_at_all_are_counted_as_one_and_an_empty_plan_takes_no_time() {
     assert_eq!(order(&plan(&[("a", 1)], &[]), 0).len(), 1);
     let nothing = Graph::default().forecast(4, minutes);
-    assert_eq!((nothing.minutes, nothing.tasks.len()), (0, 0));
+    assert_eq!((nothing.length, nothing.tasks.len()), (0, 0));
 }
 
 proptest! {
@@ -98,9 +106,9 @@ proptest! {
         }
         let work: i64 = tasks.iter().map(|(minutes, _)| minutes).sum();
         let longest = graph.ranks().into_values().max().unwrap();
-        prop_assert!(forecast.minutes <= work && forecast.minutes >= longest);
+        prop_assert!(forecast.length <= work && forecast.length >= longest);
         if slots >= tasks.len() {
-            prop_assert_eq!(forecast.minutes, longest);
+            prop_assert_eq!(forecast.length, longest);
         }
         // Slack: the critical path has none, and nobody slips beyond the end.
         let slack = graph.slack();

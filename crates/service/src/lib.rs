@@ -20,6 +20,8 @@ pub mod boot;
 pub mod clock;
 pub mod config;
 pub mod database;
+pub mod explain;
+pub mod forecast;
 pub mod graph;
 pub mod grpc;
 pub mod ids;

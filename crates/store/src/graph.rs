@@ -107,6 +107,25 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Of the `limit` attempts that landed last: the task's estimate in minutes, and how long it took from assignment
+    /// to landing, in milliseconds.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn durations_by_estimate(&self, limit: i64) -> Result<Vec<(Option<i64>, i64)>, StoreError> {
+        sqlx::query_as(
+            "SELECT t.estimate_minutes, a.ended_at_ms - a.assigned_at_ms FROM attempts a \
+             JOIN tasks t ON t.id = a.task_id WHERE a.state = 'landed' AND a.ended_at_ms IS NOT NULL \
+             ORDER BY a.ended_at_ms DESC LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read what tasks took"))
+    }
+}
+
 impl Tx {
     /// Whether everything a task depends on is met, by what the database holds now.
     ///

@@ -30,6 +30,7 @@ mod settings;
 mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod told;
 mod wishes;
 
 pub use accounts::AccountPause;
@@ -50,4 +51,5 @@ pub use overview::{AttemptNotes, EpicRow, TaskBrief, TaskFilter, Transition};
 pub use people::AnswerRow;
 pub use set_aside::SetAside;
 pub use tasks::{DependencyRow, TaskRow};
+pub use told::Told;
 pub use wishes::{RefusedWish, Wish, WishRow};

@@ -130,6 +130,7 @@ fn compare_task(graph: &Graph, slow: &Slow, id: &str) {
     assert_eq!(why.roots, slow.roots(id), "roots of {id}");
     assert_eq!(why.dangling, slow.dangling(id));
     assert_eq!(why.holds_up, slow.holds_up(id), "held up by {id}");
+    assert_eq!(graph.holds_up(id).unwrap(), why.holds_up);
     let met = slow.state(id) == Some(NodeState::Met);
     assert_eq!(why.dependents, if met { Vec::new() } else { slow.dependents(id) });
     assert_eq!(why.cycle.is_some(), slow.in_cycle(id));
