@@ -6,7 +6,7 @@ use coditect_core::{Service, TaskId, TaskState};
 use coditect_graph::{Graph, NodeState};
 use coditect_queue::message::{Event, Ready};
 use coditect_service::config::CyclePolicy;
-use coditect_service::graph as nodes;
+use coditect_service::{fault, graph as nodes};
 use coditect_store::{GraphTask, Moved, Store, Tx};
 
 use crate::announce;
@@ -81,6 +81,7 @@ impl Resolver {
                 tx.set_rank(task, *rank).await?;
             }
             tx.commit().await?;
+            fault::point("resolver::ranked");
         }
         let misplaced: Vec<_> = tasks
             .iter()
@@ -95,7 +96,9 @@ impl Resolver {
         for chunk in misplaced.chunks(CHUNK) {
             let mut tx = self.store.begin().await?;
             let moved = settle(&mut tx, chunk, now_ms).await?;
+            fault::point("resolver::settling");
             tx.commit().await?;
+            fault::point("resolver::settled");
             self.add(&mut settled, moved);
         }
         Ok(settled)
@@ -134,7 +137,9 @@ impl Resolver {
         }
         let affected: Vec<_> = affected.into_iter().collect();
         let moved = settle(&mut tx, &affected, now_ms).await?;
+        fault::point("resolver::following");
         tx.commit().await?;
+        fault::point("resolver::followed");
         // Ready by the graph and not by the database: a dependency was added meanwhile, or one was reopened.
         settled.behind |=
             moved.iter().any(|m| (m.now.state == TaskState::Ready) != self.graph.is_ready(m.task.as_str()));

@@ -21,6 +21,7 @@ pub mod clock;
 pub mod config;
 pub mod database;
 pub mod explain;
+pub mod fault;
 pub mod forecast;
 pub mod graph;
 pub mod grpc;
