@@ -10,3 +10,8 @@ CREATE TABLE dependencies_set_aside (
     at_ms BIGINT NOT NULL,
     PRIMARY KEY (task_id, depends_on)
 );
+
+-- By how many levels a ready task counts as more urgent for having waited: see dispatch.aging_ms.
+ALTER TABLE tasks ADD COLUMN promoted BIGINT NOT NULL DEFAULT 0;
+DROP INDEX tasks_dispatch;
+CREATE INDEX tasks_dispatch ON tasks (state, (priority - promoted), rank DESC, ready_at_ms, position);

@@ -108,6 +108,25 @@ impl Store {
 }
 
 impl Store {
+    /// Lets ready tasks count as one level more urgent for each `aging_ms` that they have been ready, so that none waits
+    /// for ever behind more urgent ones that keep coming. Answers for how many that changed.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn promote_waiting(&self, aging_ms: i64, now_ms: i64) -> Result<u64, StoreError> {
+        let levels = "CASE WHEN ($2 - ready_at_ms) / $1 > priority THEN priority ELSE ($2 - ready_at_ms) / $1 END";
+        let text = format!(
+            "UPDATE tasks SET promoted = {levels} WHERE state = 'ready' AND ready_at_ms <= $2 AND promoted <> {levels}"
+        );
+        let done = sqlx::query(sqlx::AssertSqlSafe(text))
+            .bind(aging_ms.max(1))
+            .bind(now_ms)
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::during("promote waiting tasks"))?;
+        Ok(done.rows_affected())
+    }
+
     /// Of the `limit` attempts that landed last: the task's estimate in minutes, and how long it took from assignment
     /// to landing, in milliseconds.
     ///
