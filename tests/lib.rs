@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test fixture")]
 
 pub mod cluster;
+pub mod history;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -145,7 +146,7 @@ impl Project {
         let after = fs::read_to_string(self.plan()).unwrap();
         let keys: Vec<_> =
             plan.tasks.iter().map(|task| (task.key.as_str(), coditect_plan::MarkerStatus::Completed)).collect();
-        let expected = coditect_plan::set_statuses(&self.original, &keys).unwrap().text;
+        let expected = plan.set_statuses(&self.original, &keys).unwrap().text;
         assert_eq!(after, expected);
         let untick = |text: &str| text.replace("[x]", "[ ]");
         assert_eq!(untick(&after), untick(&self.original));
