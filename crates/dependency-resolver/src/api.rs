@@ -8,7 +8,7 @@ use coditect_proto::{
     FILE_DESCRIPTORS,
     v1::{
         CheckRequest, CheckResponse, CriticalPathRequest, CriticalPathResponse, Cycle, Dangling, DrawingResponse,
-        ForecastRequest, ForecastResponse, GraphRequest, WhyRequest, WhyResponse,
+        ForecastRequest, ForecastResponse, GraphRequest, TouchesRequest, TouchesResponse, WhyRequest, WhyResponse,
         dependency_resolver_server::{DependencyResolver, DependencyResolverServer, SERVICE_NAME},
     },
 };
@@ -16,6 +16,7 @@ use coditect_service::SystemClock;
 use coditect_service::explain::explain;
 use coditect_service::forecast::forecast;
 use coditect_service::grpc::Api;
+use coditect_service::touches::touches;
 use coditect_store::{Store, StoreError};
 use tokio::sync::Mutex;
 use tonic::{Request, Response, Status, service::Routes};
@@ -91,6 +92,12 @@ impl DependencyResolver for Server {
         let now_ms = SystemClock.now_ms();
         let forecast = forecast(&self.store, &graph, &tasks, slots, now_ms).await.map_err(unavailable)?;
         Ok(Response::new(forecast))
+    }
+
+    async fn touches(&self, request: Request<TouchesRequest>) -> Result<Response<TouchesResponse>, Status> {
+        let id = self.named(&request.into_inner().task).await?;
+        let touches = touches(&self.store, &id).await.map_err(unavailable)?;
+        touches.map(Response::new).ok_or_else(|| Status::not_found(format!("no task is called `{id}`")))
     }
 
     async fn graph(&self, request: Request<GraphRequest>) -> Result<Response<DrawingResponse>, Status> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use coditect_core::{Change, Priority, TaskId, TaskState, Trigger};
 use coditect_proto::v1::dependency_resolver_server::DependencyResolver;
-use coditect_proto::v1::{CriticalPathRequest, WhyRequest};
+use coditect_proto::v1::{CriticalPathRequest, TouchesRequest, WhyRequest};
 use coditect_queue::message::Event;
 use coditect_service::config::CyclePolicy;
 use coditect_store::{AttemptEnd, Durability, PlannedDocument, PlannedTask, Store};
@@ -42,7 +42,7 @@ impl Fixture {
             key: (*key).to_owned(),
             title: format!("Task {key}"),
             section: Vec::new(),
-            description: String::new(),
+            description: "As docs/b.md says.".to_owned(),
             line,
             priority: Priority::P1,
             agent: None,
@@ -50,7 +50,7 @@ impl Fixture {
             steps: Vec::new(),
             acceptance: Vec::new(),
             verify: Vec::new(),
-            touches: Vec::new(),
+            touches: vec!["src/a.rs".to_owned()],
             script: None,
             depends_on: depends_on.iter().filter(known).map(ToString::to_string).collect(),
             dangling: depends_on.iter().filter(|key| !known(key)).map(ToString::to_string).collect(),
@@ -221,6 +221,16 @@ async fn why_says_what_a_task_waits_for_by_key_or_by_id() {
     assert_eq!(why("nobody").await.unwrap_err().code(), Code::NotFound);
     let path = server.critical_path(Request::new(CriticalPathRequest {})).await.unwrap().into_inner().tasks;
     assert_eq!(path, ["plan/a", "plan/b", "plan/d"]);
+}
+
+#[tokio::test]
+async fn a_task_touches_what_the_plan_declares_and_what_its_text_speaks_of() {
+    let fixture = Fixture::with(&[("a", &[])]).await;
+    let server = Server::new(Arc::new(Mutex::new(fixture.resolver)), fixture.store.clone(), 4);
+    let request = TouchesRequest { task: "a".to_owned() };
+    let touches = server.touches(Request::new(request)).await.unwrap().into_inner();
+    assert_eq!((touches.declared, touches.mentioned), (vec!["src/a.rs".to_owned()], vec!["docs/b.md".to_owned()]));
+    assert!(touches.changed.is_empty());
 }
 
 #[tokio::test]

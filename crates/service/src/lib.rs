@@ -35,6 +35,7 @@ mod reload;
 mod shutdown;
 pub mod telemetry;
 pub mod ticker;
+pub mod touches;
 pub mod trace;
 
 pub use boot::Service;

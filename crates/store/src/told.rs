@@ -1,8 +1,9 @@
-//! What is told of a task when another is explained by it.
+//! What is told of a task when another is explained by it, and what it has to do with.
 
 use coditect_core::{TaskId, TaskState};
 
 use crate::change::get;
+use crate::tasks::list;
 use crate::{Store, StoreError};
 
 /// A task in an explanation.
@@ -25,6 +26,33 @@ pub struct Told {
 }
 
 impl Store {
+    /// The paths that the plan says a task changes.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn declared_touches(&self, task: &TaskId) -> Result<Vec<String>, StoreError> {
+        let row = sqlx::query("SELECT touches FROM tasks WHERE id = $1")
+            .bind(task.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(StoreError::during("read touches"))?;
+        row.map_or_else(|| Ok(Vec::new()), |row| list(task.as_str(), "touches", &row))
+    }
+
+    /// The evidence of a task's attempts, in their order.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn evidence_of(&self, task: &TaskId) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT evidence FROM attempts WHERE task_id = $1 AND evidence IS NOT NULL ORDER BY id")
+                .bind(task.as_str())
+                .fetch_all(&self.pool)
+                .await
+                .map_err(StoreError::during("read evidence"))?;
+        Ok(rows.into_iter().map(|(evidence,)| evidence).collect())
+    }
+
     /// What is told of a task; nothing if there is no such task.
     ///
     /// # Errors
