@@ -4,6 +4,12 @@
 //! ([`spelling`]) and in what their structure implies.
 
 mod coditect;
+mod kiro;
+mod openspec;
+mod order;
+mod ralphex;
+mod sniff;
+mod spec_kit;
 mod spelling;
 
 use serde::Serialize;
@@ -78,13 +84,26 @@ impl Format {
     }
 
     /// Whether a document is surely written in this dialect.
-    const fn recognises(self, _path: &str, _text: &str) -> bool {
-        matches!(self, Self::Coditect)
+    fn recognises(self, path: &str, text: &str) -> bool {
+        match self {
+            Self::Kiro => kiro::recognises(path, text),
+            Self::SpecKit => spec_kit::recognises(path, text),
+            Self::OpenSpec => openspec::recognises(path, text),
+            Self::Ralphex => ralphex::recognises(path, text),
+            Self::Coditect => true,
+            _ => false,
+        }
     }
 
     /// Reads a document in this dialect.
     pub(crate) fn read(self, path: &str, text: &str) -> Plan {
-        coditect::parse(path, text)
+        match self {
+            Self::Kiro => kiro::parse(path, text),
+            Self::SpecKit => spec_kit::parse(path, text),
+            Self::OpenSpec => openspec::parse(path, text),
+            Self::Ralphex => ralphex::parse(path, text),
+            _ => coditect::parse(path, text),
+        }
     }
 }
 
