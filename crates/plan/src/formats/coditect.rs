@@ -36,7 +36,7 @@ pub(crate) fn parse_with<'a>(
         let message = "this code fence is never closed; it is read as if it were not there".to_owned();
         sink.add(Code::UnbalancedFence, (line + 1, column), message, "close it with a line of its own marks".into());
     }
-    let outline = Outline::new(document, &lines);
+    let outline = Outline::new(document, &lines, format);
     let scopes = scopes::scopes(document, &lines);
     let source = Source { document, lines: &lines, outline: &outline, scopes: &scopes };
     let selection = select(&source, &mut sink);

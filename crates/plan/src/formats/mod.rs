@@ -14,6 +14,7 @@ mod spelling;
 
 use serde::Serialize;
 
+use crate::headings::Role;
 use crate::model::Plan;
 
 /// The dialect a plan is written in.
@@ -91,6 +92,16 @@ impl Format {
             Self::OpenSpec => openspec::recognises(path, text),
             Self::Ralphex => ralphex::recognises(path, text),
             Self::Coditect => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a heading holds work in this dialect, although its title alone would say something else.
+    pub(crate) fn is_work(self, level: usize, title: &str, role: Role) -> bool {
+        match self {
+            Self::OpenSpec => role == Role::NotTasks && openspec::is_group(level, title),
+            Self::Ralphex => ralphex::is_task(level, title),
+            Self::SpecKit => spec_kit::is_phase(title),
             _ => false,
         }
     }

@@ -19,6 +19,11 @@ pub(super) fn recognises(path: &str, text: &str) -> bool {
     is_grouped(text)
 }
 
+/// `## 1. Group`.
+pub(super) fn is_group(level: usize, title: &str) -> bool {
+    level == 2 && sniff::number(title).is_some_and(|(id, _)| !id.contains('.'))
+}
+
 fn has_box(text: &str) -> bool {
     let mut found = false;
     sniff::signs(text, |sign| match sign {

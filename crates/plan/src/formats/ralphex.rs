@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use crate::formats::{Format, coditect, order, sniff};
-use crate::headings::Role;
+use crate::headings::Heading;
 use crate::label::Label;
 use crate::lines::Kind;
 use crate::model::Plan;
@@ -20,7 +20,7 @@ pub(super) fn recognises(path: &str, text: &str) -> bool {
     sniff::signs(text, |sign| {
         match sign {
             sniff::Sign::Heading(level, title) => {
-                in_task = level == 3 && (named(title).is_some() || numbered(title).is_some());
+                in_task = is_task(level, title);
                 own |= level == 2 && title.eq_ignore_ascii_case("validation commands");
                 foreign |= level != 3 && named(title).is_some();
             }
@@ -38,6 +38,11 @@ pub(super) fn recognises(path: &str, text: &str) -> bool {
     !foreign && own && tasks > 0
 }
 
+/// Whether a heading may be a task, by its title.
+pub(super) fn is_task(level: usize, title: &str) -> bool {
+    level == 3 && (named(title).is_some() || numbered(title).is_some())
+}
+
 pub(super) fn parse(path: &str, document: &str) -> Plan {
     let mut plan = coditect::parse_with(path, document, Format::Ralphex, |source, sink| {
         select::by_heading(source, &tasks(source), sink)
@@ -50,7 +55,7 @@ pub(super) fn parse(path: &str, document: &str) -> Plan {
 fn tasks<'a>(source: &Source<'a, '_>) -> Vec<Option<Label<'a>>> {
     let headings = &source.outline.headings;
     let candidates = |label: fn(&'a str) -> Option<Label<'a>>| -> Vec<Option<Label<'a>>> {
-        let fit = |h: &&crate::headings::Heading| h.level == 3 && h.role != Role::NotTasks;
+        let fit = |h: &&Heading| h.level == 3;
         headings.iter().map(|h| Some(h).filter(fit).and_then(|h| label(source.text(&h.text)))).collect()
     };
     let words = candidates(named);

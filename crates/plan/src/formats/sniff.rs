@@ -49,7 +49,7 @@ pub(super) fn signs<'a>(document: &'a str, mut look: impl FnMut(Sign<'a>) -> Con
         let sign = if (1..=6).contains(&level) && indent < 4 && after.starts_with([' ', '\t']) {
             Sign::Heading(level, after.trim())
         } else {
-            let item = body.strip_prefix(['-', '*', '+']).map(str::trim_start);
+            let item = body.strip_prefix(['-', '*', '+']).filter(|r| r.starts_with([' ', '\t'])).map(str::trim_start);
             match item.and_then(boxed) {
                 Some(text) => Sign::Box(indent, text),
                 None => Sign::Text(item.unwrap_or(body)),

@@ -68,7 +68,8 @@ fn turns(phases: &[(Option<String>, bool)]) -> Vec<Turn> {
     phases.iter().map(turn).collect()
 }
 
-fn is_phase(title: &str) -> bool {
+/// `Phase 2: Title`.
+pub(super) fn is_phase(title: &str) -> bool {
     strip_prefix_ci(title, "phase").is_some_and(|rest| rest.starts_with([' ', ':']))
 }
 
