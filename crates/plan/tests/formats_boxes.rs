@@ -256,7 +256,7 @@ fn assert_only_changed(plan: &Plan, after: &Plan, key: &str, status: MarkerStatu
 }
 
 #[test]
-fn an_edit_changes_markers_only_whatever_the_line_endings() {
+fn trap_5_an_edit_changes_markers_only_whatever_the_bytes_around_them() {
     for (format, _, text) in FIXTURES {
         let dos = text.replace('\n', "\r\n");
         let variants = [
@@ -336,6 +336,22 @@ fn trap_4_a_text_that_begins_with_a_bracket_keeps_it() {
         [(Format::Kiro, "- [ ] 1. [OTHER repos] - Verify\n"), (Format::OpenSpec, "- [ ] [OTHER repos] - Verify\n")]
     {
         assert_eq!(parse_as(format, "p", text).tasks[0].title, "[OTHER repos] - Verify");
+    }
+}
+
+#[test]
+fn trap_8_two_tasks_with_one_id_are_two_tasks_and_said_to_be() {
+    for (format, id, text) in [
+        (Format::SpecKit, "T005", "## Phase 1\n- [x] T005 Ours\n- [ ] T005 Theirs\n"),
+        (Format::Kiro, "5", "- [x] 5. Ours\n- [ ] 5. Theirs\n"),
+        (Format::OpenSpec, "5.1", "## 5. A\n- [x] 5.1 Ours\n- [ ] 5.1 Theirs\n"),
+        (Format::Ralphex, "5", "### Task 5: Ours\n- [x] a\n### Task 5: Theirs\n- [ ] b\n"),
+    ] {
+        let plan = parse_as(format, "p", text);
+        let found: Vec<_> = plan.tasks.iter().map(|t| (t.id.as_deref(), t.title.as_str(), t.status)).collect();
+        assert_eq!(found, [(Some(id), "Ours", Completed), (Some(id), "Theirs", Pending)], "{format}");
+        assert!(plan.diagnostics.iter().any(|d| d.code == Code::DuplicateId), "{format}");
+        assert_eq!(waits_for(&plan, &plan.tasks[1].key), [plan.tasks[0].key.as_str()]);
     }
 }
 
