@@ -1,7 +1,5 @@
 //! What holds of every text read as spec-kit, Kiro, OpenSpec or ralphex.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
-
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
