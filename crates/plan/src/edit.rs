@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::formats::Format;
 use crate::label;
 use crate::marker::MarkerStatus;
-use crate::model::{Anchor, Plan, PlanTask, Step, Tick};
+use crate::model::{Anchor, Group, Plan, PlanTask, Step, Tick};
 
 /// One replaced piece of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,12 +91,37 @@ impl Plan {
             by_task.insert(task.span.start, (task, *status));
         }
         let mut splices = Vec::new();
-        for (task, status) in by_task.into_values() {
-            if task.status != status {
-                task_splices(text, self, task, status, &mut splices)?;
+        for (task, status) in by_task.values() {
+            if task.status != *status {
+                task_splices(text, self, task, *status, &mut splices)?;
             }
         }
+        splices.extend(self.groups(&by_task));
         Ok(apply(text, splices))
+    }
+}
+
+impl Plan {
+    /// What becomes of the boxes around the changed tasks: ticked with the last task they wait for, opened with the
+    /// first.
+    fn groups(&self, changed: &BTreeMap<usize, (&PlanTask, MarkerStatus)>) -> Vec<Splice> {
+        let spelt = |status| self.format.marker(status).unwrap_or_default();
+        let change = |group: &Group| {
+            let settled = |after: bool| {
+                group.required.iter().filter_map(|at| self.tasks.get(*at)).all(|task| {
+                    let new = changed.get(&task.span.start).filter(|_| after).map(|(_, status)| *status);
+                    new.unwrap_or(task.status).is_settled()
+                })
+            };
+            match (settled(false), settled(true), group.status) {
+                (false, true, status) if !group.open && status != MarkerStatus::Completed => {
+                    Some(marked(&group.marker, spelt(MarkerStatus::Completed)))
+                }
+                (true, false, MarkerStatus::Completed) => Some(marked(&group.marker, spelt(MarkerStatus::Pending))),
+                _ => None,
+            }
+        };
+        self.style.groups.iter().filter_map(change).collect()
     }
 }
 
@@ -135,7 +160,13 @@ fn task_splices(
             Ok(())
         }
         Anchor::Heading { text: heading, ticks, status_field } => {
-            let not_expressible = || EditError::NotExpressible { key: task.key.clone(), status };
+            let not_expressible = || {
+                let (key, format) = (task.key.clone(), plan.format);
+                match format.marker(status) {
+                    Some(_) => EditError::NotExpressible { key, status },
+                    None => EditError::NotInFormat { key, status, format },
+                }
+            };
             if !task.steps.is_empty() {
                 let changes = step_changes(plan.format, task, status).ok_or_else(not_expressible)?;
                 if changes.is_empty() {

@@ -173,9 +173,11 @@ pub(crate) enum Anchor {
     },
 }
 
-/// How the document words what is finished.
+/// What an edit has to know of the document besides its tasks: how it words what is finished, and its groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Style {
+    /// Boxes that are no tasks themselves, for they only gather the tasks beneath them.
+    pub groups: Vec<Group>,
     /// The first tick of a finished heading.
     pub tick: Option<Tick>,
 }
@@ -187,4 +189,17 @@ pub(crate) struct Tick {
     pub leading: bool,
     /// The tick and its status words.
     pub text: String,
+}
+
+/// A box around tasks: ticked when what it gathers is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// Between its brackets.
+    pub marker: Range<usize>,
+    /// What its marker says.
+    pub status: MarkerStatus,
+    /// The tasks that have to be settled: by number, the optional ones only where there are no others.
+    pub required: Vec<usize>,
+    /// Whether it has open boxes of its own beneath it, which are no tasks: then it is never ticked here.
+    pub open: bool,
 }

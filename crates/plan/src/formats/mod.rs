@@ -4,10 +4,17 @@
 //! ([`spelling`]) and in what their structure implies.
 
 mod coditect;
+mod kiro;
+mod openspec;
+mod order;
+mod ralphex;
+mod sniff;
+mod spec_kit;
 mod spelling;
 
 use serde::Serialize;
 
+use crate::headings::Role;
 use crate::model::Plan;
 
 /// The dialect a plan is written in.
@@ -78,13 +85,36 @@ impl Format {
     }
 
     /// Whether a document is surely written in this dialect.
-    const fn recognises(self, _path: &str, _text: &str) -> bool {
-        matches!(self, Self::Coditect)
+    fn recognises(self, path: &str, text: &str) -> bool {
+        match self {
+            Self::Kiro => kiro::recognises(path, text),
+            Self::SpecKit => spec_kit::recognises(path, text),
+            Self::OpenSpec => openspec::recognises(path, text),
+            Self::Ralphex => ralphex::recognises(path, text),
+            Self::Coditect => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a heading holds work in this dialect, although its title alone would say something else.
+    pub(crate) fn is_work(self, level: usize, title: &str, role: Role) -> bool {
+        match self {
+            Self::OpenSpec => role == Role::NotTasks && openspec::is_group(level, title),
+            Self::Ralphex => ralphex::is_task(level, title),
+            Self::SpecKit => spec_kit::is_phase(title),
+            _ => false,
+        }
     }
 
     /// Reads a document in this dialect.
     pub(crate) fn read(self, path: &str, text: &str) -> Plan {
-        coditect::parse(path, text)
+        match self {
+            Self::Kiro => kiro::parse(path, text),
+            Self::SpecKit => spec_kit::parse(path, text),
+            Self::OpenSpec => openspec::parse(path, text),
+            Self::Ralphex => ralphex::parse(path, text),
+            _ => coditect::parse(path, text),
+        }
     }
 }
 
