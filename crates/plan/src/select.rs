@@ -58,7 +58,16 @@ pub(crate) fn select<'a>(source: &Source<'a, '_>, sink: &mut Sink<'_>) -> Select
         return by_heading(source, &tasks, sink);
     }
     let with_ids = (0..source.lines.len()).any(|i| source.work(i).is_some_and(|(_, t)| label::label(t).is_some()));
-    by_box(source, with_ids, sink)
+    by_box(source, with_ids, &|text| label::label(text).filter(|_| with_ids), sink)
+}
+
+/// Takes the outermost boxes for the tasks, and those nested ones to which `id_of` gives an id.
+pub(crate) fn outermost<'a>(
+    source: &Source<'a, '_>,
+    id_of: &dyn Fn(&'a str) -> Option<&'a str>,
+    sink: &mut Sink<'_>,
+) -> Selection<'a> {
+    by_box(source, false, &|text| id_of(text).map(|id| Label { id, word: true, rest: text }), sink)
 }
 
 /// Per heading, its label where the heading is a task.
@@ -167,7 +176,13 @@ fn by_heading<'a>(source: &Source<'a, '_>, tasks: &[Option<Label<'a>>], sink: &m
     Selection { drafts, owner }
 }
 
-fn by_box<'a>(source: &Source<'a, '_>, with_ids: bool, sink: &mut Sink<'_>) -> Selection<'a> {
+/// Boxes as tasks; `with_ids`: the outermost ones need an id as well.
+fn by_box<'a>(
+    source: &Source<'a, '_>,
+    with_ids: bool,
+    label_of: &dyn Fn(&'a str) -> Option<Label<'a>>,
+    sink: &mut Sink<'_>,
+) -> Selection<'a> {
     let mut drafts: Vec<Draft<'a>> = Vec::new();
     let mut owner = Vec::with_capacity(source.lines.len());
     let mut open: Vec<(usize, usize)> = Vec::new(); // indent, draft
@@ -181,11 +196,11 @@ fn by_box<'a>(source: &Source<'a, '_>, with_ids: bool, sink: &mut Sink<'_>) -> S
                     open.pop();
                 }
                 if let Some((checkbox, text)) = source.work(i) {
-                    let label = label::label(text).filter(|_| with_ids);
+                    let label = label_of(text);
                     let parent = open.last().map(|(_, draft)| *draft);
                     let is_task = match (parent.and_then(|p| drafts.get(p)), label) {
                         (None, label) => label.is_some() || !with_ids,
-                        (Some(around), Some(label)) => !extends(label.id, around.id.unwrap_or_default()),
+                        (Some(around), Some(label)) => !with_ids || !extends(label.id, around.id.unwrap_or_default()),
                         (Some(_), None) => false,
                     };
                     if is_task {

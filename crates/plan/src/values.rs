@@ -21,8 +21,12 @@ pub(crate) fn is_person(name: &str) -> bool {
 
 /// Whether a title says that a person is needed: `[human]`, `(manual)`, or a checkpoint.
 pub(crate) fn asks_for_person(title: &str) -> bool {
-    let lower = title.to_lowercase();
-    lower.starts_with("checkpoint") || title.contains('👤') || tagged(&lower, &["human", "manual"])
+    title.to_lowercase().starts_with("checkpoint") || is_for_person(title)
+}
+
+/// Whether a title says so by a mark: `[human]`, `(manual)`.
+pub(crate) fn is_for_person(title: &str) -> bool {
+    title.contains('👤') || tagged(&title.to_lowercase(), &["human", "manual"])
 }
 
 /// Whether a title says that it can be left out: `(optional)`, `[optional]`.

@@ -3,12 +3,23 @@
 //! All of them end in the same [`Plan`](crate::Plan); they differ in what a task is, in how its status is spelt
 //! ([`spelling`]) and in what their structure implies.
 
+mod backlog_md;
 mod coditect;
+mod front;
+mod github;
+mod ids;
+mod json;
+mod note;
+mod obsidian;
+mod ralph;
 mod spelling;
+mod task_master;
 
 use serde::Serialize;
 
 use crate::model::Plan;
+
+pub(crate) use spelling::Words;
 
 /// The dialect a plan is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -78,13 +89,28 @@ impl Format {
     }
 
     /// Whether a document is surely written in this dialect.
-    const fn recognises(self, _path: &str, _text: &str) -> bool {
-        matches!(self, Self::Coditect)
+    fn recognises(self, path: &str, text: &str) -> bool {
+        match self {
+            Self::Ralph => ralph::recognises(path, text),
+            Self::TaskMaster => task_master::recognises(path, text),
+            Self::BacklogMd => backlog_md::recognises(path, text),
+            Self::Obsidian => obsidian::recognises(text),
+            Self::GitHub => github::recognises(text),
+            Self::Coditect => true,
+            _ => false,
+        }
     }
 
     /// Reads a document in this dialect.
     pub(crate) fn read(self, path: &str, text: &str) -> Plan {
-        coditect::parse(path, text)
+        match self {
+            Self::Ralph => ralph::parse(path, text),
+            Self::TaskMaster => task_master::parse(path, text),
+            Self::BacklogMd => backlog_md::parse(path, text),
+            Self::Obsidian => obsidian::parse(path, text),
+            Self::GitHub => github::parse(path, text),
+            _ => coditect::parse(path, text),
+        }
     }
 }
 
