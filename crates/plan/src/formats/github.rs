@@ -19,7 +19,8 @@ const WAITS_FOR: [&str; 5] = ["blocked by", "depends on", "depends upon", "waits
 /// Lists of which at least one box names an issue, with GitHub's two markers only, and without ids and fields of
 /// another kind.
 pub(crate) fn recognises(document: &str) -> bool {
-    if !document.contains('#') && !document.contains("/issues/") {
+    let names = |text: &str| own(text).is_some() || !waits_for(text).is_empty();
+    if !super::boxes(document).any(names) {
         return false;
     }
     let (lines, _) = lines::scan(document, Format::GitHub);
@@ -29,7 +30,7 @@ pub(crate) fn recognises(document: &str) -> bool {
         let foreign = match &line.kind {
             Kind::Item { checkbox: Some(checkbox), text: range } => {
                 let marker = text(&checkbox.marker);
-                named |= own(text(range)).is_some() || !waits_for(text(range)).is_empty();
+                named |= names(text(range));
                 !matches!(marker, " " | "x" | "X") || label::label(text(range)).is_some()
             }
             Kind::Heading { text: range, .. } => label::label(text(range)).is_some_and(|l| l.word),

@@ -114,6 +114,15 @@ impl Format {
     }
 }
 
+/// The texts of the lines that look like boxes, wherever they stand: a cheap first look at a document.
+fn boxes(document: &str) -> impl Iterator<Item = &str> {
+    document.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let bullet = line.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '*' | '+'));
+        line.split_once(']').filter(|(head, _)| bullet && head.len() < 16 && head.contains('[')).map(|(_, text)| text)
+    })
+}
+
 impl std::fmt::Display for Format {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())

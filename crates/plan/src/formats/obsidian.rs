@@ -20,7 +20,11 @@ const MARKS: [char; 13] = ['🆔', '⛔', '🏁', '🔁', '📅', '📆', '🗓'
 
 /// Boxes with ids of the plugin; or with its dates, in a document without ids and fields of another kind.
 pub(crate) fn recognises(document: &str) -> bool {
-    if !document.contains(MARKS) && !document.contains("::") {
+    let telling = |text: &str| {
+        let found = Fields::of(text);
+        found.id.is_some() || found.dated || !found.waits_for.is_empty()
+    };
+    if !super::boxes(document).any(telling) {
         return false;
     }
     let (lines, _) = lines::scan(document, Format::Obsidian);
@@ -147,7 +151,11 @@ impl<'a> Fields<'a> {
     /// Takes `[name:: value]` or `(name:: value)`.
     fn inline(&mut self, text: &'a str) -> Option<&'a str> {
         let bare = self.rest.trim_end_matches(',').trim_end();
-        let open = if bare.ends_with(']') { bare.rfind('[') } else { bare.rfind('(').filter(|_| bare.ends_with(')')) }?;
+        let open = match bare.chars().last()? {
+            ']' => bare.rfind('['),
+            ')' => bare.rfind('('),
+            _ => None,
+        }?;
         let (name, value) = bare.get(open + 1..bare.len() - 1)?.split_once("::")?;
         let value = value.trim();
         match name.trim() {
