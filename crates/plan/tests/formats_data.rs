@@ -315,7 +315,7 @@ fn task_master_tasks_are_read_from_the_tag_master() {
         (vec!["1"], vec!["2"], vec!["3"])
     );
     assert_eq!(task(&plan, "3").unresolved[0].text, "9");
-    assert_eq!(codes(&plan), [(Code::UnknownDependency, 37, 31)]);
+    assert_eq!(codes(&plan), [(Code::UnknownDependency, 38, 31)]);
 }
 
 #[test]
