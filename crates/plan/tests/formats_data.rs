@@ -466,6 +466,31 @@ fn trap_declared_counters_and_summaries_are_not_trusted() {
 }
 
 #[test]
+fn trap_nested_subtasks_are_seen_so_that_no_task_looks_finished_that_is_not() {
+    let text = r#"{"tasks":[{"id":1,"title":"a","status":"done","subtasks":[
+        {"id":1,"title":"b","status":"done","subtasks":[{"id":1,"title":"c","status":"pending"}]}]}]}"#;
+    let plan = parse("tasks.json", text);
+    assert_eq!(plan.tasks[0].steps.iter().map(|s| s.done).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(codes(&plan), [(Code::OpenSteps, 1, 11)]);
+    let plan = parse("n.md", "- [x] #1 a\n  - [x] b\n    - [ ] c\n");
+    assert_eq!((plan.format, codes(&plan)), (Format::GitHub, vec![(Code::OpenSteps, 1, 1)]));
+}
+
+#[test]
+fn the_word_checkpoint_asks_for_nobody_but_a_mark_does() {
+    for (path, text) in [
+        ("n.md", "- [ ] Checkpoint 🆔 a1\n- [ ] Ask Ana [human] 🆔 a2\n- [ ] (optional) c 🆔 a3\n"),
+        ("n.md", "- [ ] #1 Checkpoint\n- [ ] #2 Ask Ana [human]\n- [ ] #3 c (optional)\n"),
+        ("prd.json", r#"{"userStories":[{"title":"Checkpoint"},{"title":"Ask (human)"},{"title":"c (optional)"}]}"#),
+    ] {
+        let plan = parse(path, text);
+        let human: Vec<bool> = plan.tasks.iter().map(|t| t.human).collect();
+        let optional: Vec<bool> = plan.tasks.iter().map(|t| t.optional).collect();
+        assert_eq!((human, optional), (vec![false, true, false], vec![false, false, true]), "{text}");
+    }
+}
+
+#[test]
 fn trap_boxes_of_criteria_legends_and_fences_are_no_tasks() {
     let text = "## Legend\n- [x] done\n\n## Work\n- [ ] a 🆔 a1\n\n## Acceptance Criteria\n- [ ] fine\n\n```\n- [ ] no 🆔 b1\n```\n";
     assert_eq!(keys(&parse("n.md", text)), ["a1"]);

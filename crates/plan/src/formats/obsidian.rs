@@ -61,9 +61,6 @@ pub(crate) fn parse(path: &str, document: &str) -> Plan {
         let found = Fields::of(text);
         task.title = found.title();
         task.priority = found.priority.or(task.priority);
-        // A date is no deadline here, and a word is no person.
-        task.human =
-            crate::values::is_for_person(&task.title) || task.agent.as_deref().is_some_and(crate::values::is_person);
         let head = document.get(task.span.start..start).unwrap_or_default().chars().count();
         let mention = |(at, id): &(usize, &str)| {
             let before = text.get(..*at).unwrap_or_default().chars().count();

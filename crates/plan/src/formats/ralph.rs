@@ -1,7 +1,7 @@
 //! ralph's `prd.json`: user stories that pass or do not.
 //!
 //! ralph takes one story at a time, the one with the lowest number first, and a story may build on any before it. So
-//! each waits for the one before it, unless the stories name what they wait for.
+//! each waits for the one before it, unless the stories have a member that names what they wait for.
 
 use jsonc_parser::ast::{Object, Value};
 use jsonc_parser::common::Ranged as _;
@@ -39,7 +39,7 @@ pub(crate) fn parse(path: &str, text: &str) -> Plan {
         return *document.refused(FORMAT, 0, "there is no list of `userStories` in it".to_owned());
     };
     let mut sink = Sink::new(path);
-    let (mut tasks, mut mentions, mut order) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut tasks, mut mentions, mut order, mut named) = (Vec::new(), Vec::new(), Vec::new(), false);
     for value in &stories.elements {
         let Some(story) = value.as_object().filter(|o| json::get(o, &["id", "title"]).is_some()) else {
             let message = "this entry has neither an id nor a title and is not a task".to_owned();
@@ -47,6 +47,7 @@ pub(crate) fn parse(path: &str, text: &str) -> Plan {
             sink.add(Code::NotATask, document.place(value.start()), message, help);
             continue;
         };
+        named |= WAITS_FOR.iter().any(|name| json::member(story, name).is_some());
         let mention = |value: &Value<'_>| {
             Some(Mention { text: json::scalar(value)?.into_owned(), place: document.place(value.start()) })
         };
@@ -55,7 +56,7 @@ pub(crate) fn parse(path: &str, text: &str) -> Plan {
         tasks.push(task(&document, story, &mut sink));
     }
     ids::name(&mut tasks, "story", &mut sink);
-    if mentions.iter().all(Vec::is_empty) {
+    if !named {
         mentions = one_by_one(&tasks, &order);
         // By key: an id may be there twice, or not at all.
         let ids: Vec<Option<String>> = tasks.iter_mut().map(|t| t.id.replace(t.key.clone())).collect();

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use jsonc_parser::ast::{Array, Object, Value};
 use jsonc_parser::common::Ranged as _;
 
+use super::coditect;
 use super::ids::{self, Mention};
 use super::json::{self, Document, Name};
 use super::spelling::status_word;
@@ -66,6 +67,7 @@ pub(crate) fn parse(path: &str, text: &str) -> Plan {
     }
     ids::tie(&mut tasks, mentions, &mut sink);
     wait_for_children(&mut tasks);
+    tasks.iter().for_each(|task| coditect::open_steps(task, &mut sink));
     let diagnostics = sink.finish();
     Plan { tasks, ..document.plan(FORMAT, diagnostics) }
 }
