@@ -382,6 +382,28 @@ fn entries_that_are_no_tasks_and_ids_used_twice_are_said_with_their_place() {
 }
 
 #[test]
+fn of_a_member_that_is_there_twice_the_last_one_counts() {
+    let text = r#"{"tasks":[{"id":1,"title":"a","status":"pending","status":"done"}]}"#;
+    assert_eq!(parse("tasks.json", text).tasks[0].status, Completed);
+    assert_eq!(set("tasks.json", text, "1", Pending), text.replace("done", "pending"));
+}
+
+#[test]
+fn a_task_that_waits_for_itself_is_said_and_held() {
+    for (path, text) in [
+        ("tasks.json", r#"{"tasks":[{"id":1,"title":"a","dependencies":[1]}]}"#),
+        ("prd.json", r#"{"userStories":[{"id":"A","title":"a","dependsOn":"a"}]}"#),
+        ("n.md", "- [ ] a 🆔 a1 ⛔ a1\n"),
+        ("n.md", "- [ ] #1 a, blocked by #1\n"),
+        ("n.md", "---\nid: a\ntitle: b\ndependencies: A\n---\n"),
+    ] {
+        let plan = parse(path, text);
+        assert_eq!(plan.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), [Code::SelfDependency], "{text}");
+        assert!(plan.tasks[0].dependencies.is_empty() && plan.tasks[0].unresolved.len() == 1, "{text}");
+    }
+}
+
+#[test]
 fn ralph_stories_wait_for_those_of_lower_numbers() {
     let (text, plan) = read(FIXTURES[4].0);
     assert_eq!(keys(&plan), ["US-002", "US-001", "US-003"]);
