@@ -1,6 +1,6 @@
 //! Changing the status of tasks, and nothing else.
 //!
-//! A box task changes between its brackets. A task that is a heading changes in its steps, and in the
+//! A box task changes between its brackets, a task that is data in the value of its status. A task that is a heading changes in its steps, and in the
 //! heading and the status field where the document keeps its status there. Every other byte stays.
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::formats::Format;
 use crate::label;
 use crate::marker::MarkerStatus;
-use crate::model::{Anchor, Group, Plan, PlanTask, Step, Tick};
+use crate::model::{Anchor, Group, Plan, PlanTask, Slot, Step, Tick};
 
 /// One replaced piece of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,15 +147,26 @@ fn task_splices(
     status: MarkerStatus,
     splices: &mut Vec<Splice>,
 ) -> Result<(), EditError> {
+    let not_in_format = || EditError::NotInFormat { key: task.key.clone(), status, format: plan.format };
     match &task.anchor {
         Anchor::Box { marker } => {
-            let not_expressible = || EditError::NotInFormat { key: task.key.clone(), status, format: plan.format };
             let Some(spelling) = plan.format.marker(status) else {
-                return if status == MarkerStatus::InProgress { Ok(()) } else { Err(not_expressible()) };
+                return if status == MarkerStatus::InProgress { Ok(()) } else { Err(not_in_format()) };
             };
             splices.push(marked(marker, spelling));
             if status == MarkerStatus::Completed {
                 splices.extend(open(&task.steps).map(|s| marked(&s.marker, spelling)));
+            }
+            Ok(())
+        }
+        Anchor::Value { own, steps } => {
+            let Some(word) = own.words.word(status) else {
+                return if status == MarkerStatus::InProgress { Ok(()) } else { Err(not_in_format()) };
+            };
+            splices.push(filled(own, word));
+            if status == MarkerStatus::Completed {
+                let open = task.steps.iter().zip(steps).filter(|(step, _)| !step.status.is_settled());
+                splices.extend(open.filter_map(|(_, slot)| Some(filled(slot, slot.words.word(status)?))));
             }
             Ok(())
         }
@@ -217,6 +228,10 @@ fn step_changes(format: Format, task: &PlanTask, status: MarkerStatus) -> Option
 
 fn open(steps: &[Step]) -> impl Iterator<Item = &Step> {
     steps.iter().filter(|s| !s.status.is_settled())
+}
+
+fn filled(slot: &Slot, word: &str) -> Splice {
+    Splice { range: slot.range.clone(), text: format!("{}{word}{}", slot.before, slot.after) }
 }
 
 fn marked(marker: &Range<usize>, spelling: &str) -> Splice {

@@ -6,7 +6,7 @@ use coditect_core::Priority;
 use serde::{Serialize, Serializer};
 
 use crate::diagnostic::Diagnostic;
-use crate::formats::Format;
+use crate::formats::{Format, Words};
 use crate::marker::MarkerStatus;
 
 /// A plan as it was read.
@@ -171,6 +171,26 @@ pub(crate) enum Anchor {
         /// The value of its `Status:` field.
         status_field: Option<Range<usize>>,
     },
+    /// In a value of data: front matter or JSON.
+    Value {
+        /// Its own.
+        own: Slot,
+        /// Those of its steps, as many as there are steps; none where steps have no status of their own.
+        steps: Vec<Slot>,
+    },
+}
+
+/// Room for a word of status in data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// What is replaced (empty: something is inserted).
+    pub range: Range<usize>,
+    /// What is written before the word.
+    pub before: &'static str,
+    /// What is written behind it.
+    pub after: &'static str,
+    /// The words that can stand there.
+    pub words: Words,
 }
 
 /// What an edit has to know of the document besides its tasks: how it words what is finished, and its groups.

@@ -58,7 +58,16 @@ pub(crate) fn select<'a>(source: &Source<'a, '_>, sink: &mut Sink<'_>) -> Select
         return by_heading(source, &tasks, sink);
     }
     let with_ids = (0..source.lines.len()).any(|i| source.work(i).is_some_and(|(_, t)| label::label(t).is_some()));
-    by_box(source, with_ids, sink)
+    by_box(source, with_ids, &|text| label::label(text).filter(|_| with_ids), sink)
+}
+
+/// Takes the outermost boxes for the tasks, and those nested ones to which `id_of` gives an id.
+pub(crate) fn outermost<'a>(
+    source: &Source<'a, '_>,
+    id_of: &dyn Fn(&'a str) -> Option<&'a str>,
+    sink: &mut Sink<'_>,
+) -> Selection<'a> {
+    by_box(source, false, &|text| id_of(text).map(|id| Label { id, word: true, rest: text }), sink)
 }
 
 /// Per heading, its label where the heading is a task.
@@ -172,17 +181,24 @@ pub(crate) fn by_heading<'a>(
     Selection { drafts, owner }
 }
 
-fn by_box<'a>(source: &Source<'a, '_>, with_ids: bool, sink: &mut Sink<'_>) -> Selection<'a> {
+fn by_box<'a>(
+    source: &Source<'a, '_>,
+    with_ids: bool,
+    label_of: &dyn Fn(&'a str) -> Option<Label<'a>>,
+    sink: &mut Sink<'_>,
+) -> Selection<'a> {
     let (selection, left_out) = boxes(source, |_, text, around| {
-        let label = label::label(text).filter(|_| with_ids);
+        let label = label_of(text);
         let is_task = match (around, label) {
             (None, label) => label.is_some() || !with_ids,
-            (Some(around), Some(label)) => !extends(label.id, around.id.unwrap_or_default()),
+            (Some(around), Some(label)) => !with_ids || !extends(label.id, around.id.unwrap_or_default()),
             (Some(_), None) => false,
         };
         is_task.then(|| (label.map(|l| l.id), label.map_or(text, |l| l.rest)))
     });
-    without_id(source, &left_out, sink);
+    if with_ids {
+        without_id(source, &left_out, sink);
+    }
     selection
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn parse_with<'a>(
         if !matches!(format, Format::Obsidian | Format::GitHub) {
             body.references.extend(inline_reference(draft.line, line));
         }
-        let mut task = task(document, draft, body, line, &outline, &mut style);
+        let mut task = task((document, format), draft, body, line, &outline, &mut style);
         task.key.clone_from(key);
         task.parent = draft.parent.and_then(|p| keys.get(p)).cloned();
         open_steps(&task, &mut sink);
@@ -67,7 +67,7 @@ pub(crate) fn parse_with<'a>(
 
 /// A task without its key, parent and dependencies.
 fn task(
-    document: &str,
+    (document, format): (&str, Format),
     draft: &Draft<'_>,
     body: &mut Body<'_>,
     line: &Line<'_>,
@@ -82,7 +82,11 @@ fn task(
     let titles = || sections.iter().filter_map(|h| outline.headings.get(*h)).map(|h| h.title.as_str());
     let anchor = anchor(document, draft, body, outline, style);
     let agent = body.agent.take().or_else(|| body.owner.take());
-    let human = body.human || agent.as_deref().is_some_and(values::is_person) || values::asks_for_person(draft.rest);
+    let says_so = match format {
+        Format::Obsidian | Format::GitHub => values::is_for_person(draft.rest),
+        _ => values::asks_for_person(draft.rest),
+    };
+    let human = body.human || says_so || agent.as_deref().is_some_and(values::is_person);
     let optional =
         body.optional || draft.checkbox.as_ref().is_some_and(|b| b.optional) || values::is_optional(draft.rest);
     PlanTask {
@@ -157,7 +161,8 @@ fn inline_reference(number: usize, line: &Line<'_>) -> Option<Reference> {
     Some(Reference { line: number, text: line.start + at..line.start + at + len })
 }
 
-fn open_steps(task: &PlanTask, sink: &mut Sink<'_>) {
+/// Remarks on a finished task whose steps are not.
+pub(crate) fn open_steps(task: &PlanTask, sink: &mut Sink<'_>) {
     let open = task.steps.iter().filter(|s| !s.status.is_settled()).count();
     if task.status == MarkerStatus::Completed && open > 0 {
         let message = format!("task `{}` is ticked, but {open} of its {} steps are not", task.key, task.steps.len());
