@@ -4,10 +4,10 @@
 //! [`Diagnostic`] with its place. [`Plan::set_status`] changes the status of a task and leaves every other
 //! byte of the document as it was.
 //!
-//! Structure is read line by line rather than from a CommonMark tree, for one reason: a fence that
-//! somebody forgot to close must not turn the rest of a plan into code. The tests compare what the
-//! lines say with a real CommonMark parser on well-formed documents.
+//! Structure comes from a CommonMark parser ([`blocks`]). Before it sees a document, fenced code, comments and front
+//! matter are taken out, for one reason: a fence that somebody forgot to close must not turn the rest of a plan into code.
 
+mod blocks;
 mod body;
 mod decode;
 mod dependencies;

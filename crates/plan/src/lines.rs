@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::blocks::{self, Block};
 use crate::fences::{self, Role};
 use crate::formats::Format;
 use crate::marker::MarkerStatus;
@@ -78,28 +79,27 @@ pub(crate) fn scan(document: &str, format: Format) -> (Vec<Line<'_>>, Vec<usize>
     // Hidden lines neither open nor close a fence.
     let visible: Vec<&str> = texts.iter().zip(&hidden).map(|(t, hide)| if *hide { "" } else { *t }).collect();
     let roles = fences::roles(&visible);
-    let mut list_open = false;
+    let outside = |i: usize| matches!(roles.get(i), Some(Role::Outside | Role::Unbalanced));
+    let shown: Vec<Option<&str>> = texts
+        .iter()
+        .enumerate()
+        .map(|(i, text)| (outside(i) && !hidden.get(i).copied().unwrap_or_default()).then_some(*text))
+        .collect();
+    let blocks = blocks::blocks(document, &shown);
     let mut lines: Vec<Line<'_>> = Vec::with_capacity(spans.len());
     let mut unbalanced = Vec::new();
-    for (i, ((start, text), role)) in spans.into_iter().zip(roles).enumerate() {
+    for (i, (((start, text), role), block)) in spans.into_iter().zip(roles).zip(blocks).enumerate() {
         let (indent, bytes) = text::indent(text);
         let kind = match role {
             _ if hidden.get(i).copied().unwrap_or_default() => Kind::Hidden,
             Role::Open => Kind::FenceOpen,
             Role::Inside => Kind::Code,
             Role::Close => Kind::FenceClose,
-            Role::Outside | Role::Unbalanced => classify(text, start, (indent, bytes), list_open, format),
+            Role::Outside | Role::Unbalanced => classify(text, start, bytes, block, format),
         };
         if role == Role::Unbalanced {
             unbalanced.push(i);
         }
-        let after_blank = lines.last().is_some_and(|l| l.kind == Kind::Blank);
-        list_open = match kind {
-            Kind::Item { .. } => true,
-            Kind::Heading { .. } | Kind::Rule => false,
-            Kind::Prose { .. } if indent == 0 && after_blank => false,
-            _ => list_open,
-        };
         lines.push(Line { text, start, indent, kind });
     }
     (lines, unbalanced)
@@ -116,24 +116,32 @@ pub(crate) fn is_checkbox(line: &str) -> bool {
     item(line, 0, bytes, Format::Coditect).is_some_and(|(checkbox, _)| checkbox.is_some())
 }
 
-fn classify(line: &str, start: usize, (indent, bytes): (usize, usize), list_open: bool, format: Format) -> Kind {
+/// What a line is, given what it begins by CommonMark.
+///
+/// In one thing CommonMark has not the last word: a box is one also where it counts as part of the paragraph above (`2. [ ] x`
+/// does not interrupt text), or as code within a list, for it was indented by hand. A task must not vanish for a blank.
+fn classify(line: &str, start: usize, bytes: usize, block: Block, format: Format) -> Kind {
     let body = line.get(bytes..).unwrap_or_default();
     if body.trim().is_empty() {
         return Kind::Blank;
     }
-    if let Some((level, text)) = heading(line, start) {
-        return Kind::Heading { level, text };
+    let prose = Kind::Prose { text: trimmed(line, start, bytes) };
+    let item = || item(line, start, bytes, format);
+    match block {
+        Block::Heading => heading(line, start).map_or(prose, |(level, text)| Kind::Heading { level, text }),
+        Block::Underlined(level) if item().is_none() && !body.starts_with("**") => {
+            Kind::Heading { level, text: trimmed(line, start, bytes) }
+        }
+        // A field or a box above a line of dashes was meant as what it is, and the line as a rule.
+        Block::Underlined(_) => prose,
+        Block::Underline | Block::Rule => Kind::Rule,
+        Block::Item => item().map_or(prose, |(checkbox, text)| Kind::Item { checkbox, text }),
+        Block::Code => prose,
+        Block::None => match item() {
+            Some((checkbox @ Some(_), text)) => Kind::Item { checkbox, text },
+            _ => prose,
+        },
     }
-    if is_rule(body) {
-        return Kind::Rule;
-    }
-    // Four columns without a list to be part of are code.
-    if (indent < 4 || list_open)
-        && let Some((checkbox, text)) = item(line, start, bytes, format)
-    {
-        return Kind::Item { checkbox, text };
-    }
-    Kind::Prose { text: trimmed(line, start, bytes) }
 }
 
 fn trimmed(line: &str, start: usize, from: usize) -> Range<usize> {
@@ -156,16 +164,6 @@ fn heading(line: &str, start: usize) -> Option<(usize, Range<usize>)> {
         inner = open.trim_end();
     }
     Some((level, start + from..start + from + inner.len()))
-}
-
-fn is_rule(body: &str) -> bool {
-    let mut marks = body.chars().filter(|c| !c.is_whitespace());
-    let Some(first) = marks.next().filter(|c| matches!(c, '-' | '*' | '_')) else { return false };
-    let mut count = 1;
-    marks.all(|c| {
-        count += 1;
-        c == first
-    }) && count >= 3
 }
 
 fn item(line: &str, start: usize, bytes: usize, format: Format) -> Option<(Option<Checkbox>, Range<usize>)> {
