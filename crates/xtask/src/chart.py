@@ -163,7 +163,7 @@ def laws(where, objects, policies, budgets):
 def on_a_branch(where, objects):
     """What holds where the plan is on a branch: nobody has a checkout, and the sync-daemon reaches the repository."""
     for data, metadata, spec in pods(objects):
-        if any(volume["name"] == "repository" for volume in spec["volumes"]):
+        if any(volume["name"] == "repository" for volume in spec.get("volumes", [])):
             problem(where, f"{data['metadata']['name']} has a volume with a checkout")
         if metadata["labels"].get("app.kubernetes.io/component") == "sync-daemon":
             variables = {one["name"]: one.get("value") for one in spec["containers"][0]["env"]}
