@@ -38,7 +38,7 @@ use tracing::warn;
 use crate::daemon::{Ask, Daemon};
 use crate::document::Document;
 use crate::source::git::GitSource;
-use crate::source::{Source, poll};
+use crate::source::{Source, poll, trouble};
 use crate::sync::PlanSync;
 
 /// How many requests may wait for the loop.
@@ -101,7 +101,7 @@ async fn act(
 fn source_of(config: &Config) -> anyhow::Result<(Source, PathBuf)> {
     if config.plan.source == PlanSource::Git {
         let git = Arc::new(GitSource::new(config));
-        let root = git.own().folder().to_path_buf();
+        let root = PathBuf::from(trouble::redacted(git.own().url()));
         return Ok((Source::Git(git), root));
     }
     let root = working_tree(config)?;

@@ -25,6 +25,10 @@ impl Default for ProjectConfig {
 }
 
 /// The plan files.
+///
+/// With `source` "git", the host of the repository can tell of pushes: `POST /hooks/plan` on the sync-daemon's admin port
+/// is there if a secret of at least 16 characters is in the environment variable `CODITECT_PLAN_WEBHOOK_SECRET`, or in a
+/// file that `CODITECT_PLAN_WEBHOOK_SECRET_FILE` names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlanConfig {

@@ -124,10 +124,15 @@ impl GitSource {
     /// # Errors
     /// [`Unreadable`], with the cure.
     pub async fn read(&self, path: &str) -> Result<Content, Unreadable> {
-        let tip = self.tip().await?;
-        match &self.at_tip(&tip, path).await? {
-            None => Err(Unreadable::NotOnBranch(tip.branch)),
-            Some(file) => Ok(file.content.clone()?),
+        loop {
+            let tip = self.tip().await?;
+            match self.at_tip(&tip, path).await {
+                Ok(None) => return Err(Unreadable::NotOnBranch(tip.branch)),
+                Ok(Some(file)) => return Ok(file.content.clone()?),
+                Err(error) if self.is_at(&tip) => return Err(self.broken(&error)),
+                // The branch has moved meanwhile, and the clone was tidied.
+                Err(_) => {}
+            }
         }
     }
 
@@ -136,10 +141,13 @@ impl GitSource {
     /// # Errors
     /// [`Unreadable`], with the cure.
     pub async fn list(&self) -> Result<Vec<String>, Unreadable> {
-        let tip = self.tip().await?;
-        match self.clone.list(&tip.commit).await {
-            Ok(paths) => Ok(paths),
-            Err(error) => Err(self.broken(&error)),
+        loop {
+            let tip = self.tip().await?;
+            match self.clone.list(&tip.commit).await {
+                Ok(paths) => return Ok(paths),
+                Err(error) if self.is_at(&tip) => return Err(self.broken(&error)),
+                Err(_) => {}
+            }
         }
     }
 
@@ -155,7 +163,7 @@ impl GitSource {
         for lost in 0..TRIES {
             let unreadable = |error: Unreadable| Unwritable(error.to_string());
             let tip = self.known_tip().map_err(unreadable)?.ok_or_else(|| Unwritable("it was not read yet".into()))?;
-            let file = self.at_tip(&tip, path).await.map_err(unreadable)?;
+            let file = self.at_tip(&tip, path).await.map_err(|error| unreadable(self.broken(&error)))?;
             let Some(file) = file.filter(|file| file.content.as_ref().is_ok_and(|now| now.text == expected)) else {
                 return Ok(Replaced::Changed);
             };
@@ -219,11 +227,15 @@ impl GitSource {
     }
 
     /// The file at `path`, from memory if it was read at this tip.
-    async fn at_tip(&self, tip: &Tip, path: &str) -> Result<Option<Arc<File>>, Unreadable> {
-        if let Some(known) = self.seen().files.get(path) {
-            return Ok(known.clone());
+    async fn at_tip(&self, tip: &Tip, path: &str) -> Result<Option<Arc<File>>, GitError> {
+        let known = {
+            let seen = self.seen();
+            if seen.tip.as_ref() == Some(tip) { seen.files.get(path).cloned() } else { None }
+        };
+        if let Some(known) = known {
+            return Ok(known);
         }
-        let file = self.file(&tip.commit, path).await.map_err(|error| self.broken(&error))?.map(Arc::new);
+        let file = self.file(&tip.commit, path).await?.map(Arc::new);
         let mut seen = self.seen();
         if seen.tip.as_ref() == Some(tip) {
             seen.files.insert(path.to_owned(), file.clone());
@@ -236,6 +248,10 @@ impl GitSource {
         let bytes = self.clone.content(&entry.blob).await?;
         let content = coditect_plan::decode(&bytes).map(|text| Content::new(text.to_owned()));
         Ok(Some(File { entry, content }))
+    }
+
+    fn is_at(&self, tip: &Tip) -> bool {
+        self.seen().tip.as_ref() == Some(tip)
     }
 
     /// What the clone should have is not there: it is thrown away, and the next look makes it anew.
