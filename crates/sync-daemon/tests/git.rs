@@ -360,3 +360,22 @@ async fn a_branch_that_somebody_works_on_is_not_pushed_to() {
     assert!(trouble.contains("check out another branch") && trouble.contains("`plan.source`"), "{trouble}");
     assert_eq!(fs::read_to_string(fixture.place("PLAN.md")).unwrap(), "- [ ] 1.1 One\n");
 }
+
+#[tokio::test]
+async fn a_repository_with_the_other_hash_works_too() {
+    let mut fixture = Fixture::with("- [ ] 1.1 One\n").await;
+    let folder = fixture.folder.path().to_path_buf();
+    git(&folder, &["init", "-q", "--bare", "-b", "main", "--object-format=sha256", "other.git"]);
+    git(&folder, &["init", "-q", "-b", "main", "--object-format=sha256", "theirs"]);
+    fs::write(folder.join("theirs/PLAN.md"), "- [ ] 1.1 One\n").unwrap();
+    git(&folder.join("theirs"), &["add", "PLAN.md"]);
+    git(&folder.join("theirs"), &["commit", "-q", "-m", "Plan"]);
+    git(&folder.join("theirs"), &["push", "-q", "../other.git", "main"]);
+    // The clone of what was there before is in the way.
+    fixture.config.repository.path = folder.join("other.git").to_str().unwrap().to_owned();
+    fixture.restart();
+    fixture.complete("1.1").await;
+    assert_eq!(fixture.sync().await, Looked::InStep);
+    assert_eq!(fixture.tick().await, Ticked::Done(1));
+    assert_eq!(git(&folder.join("other.git"), &["show", "main:PLAN.md"]), "- [x] 1.1 One\n");
+}

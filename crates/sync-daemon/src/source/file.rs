@@ -212,6 +212,17 @@ mod tests {
     }
 
     #[test]
+    fn every_file_is_listed_but_hidden_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("docs/plans")).unwrap();
+        fs::create_dir_all(folder.path().join(".coditect")).unwrap();
+        for file in ["b.md", "docs/plans/a.md", "docs/.hidden.md", ".coditect/c.md"] {
+            fs::write(folder.path().join(file), "").unwrap();
+        }
+        assert_eq!(list(folder.path()).unwrap(), ["b.md", "docs/plans/a.md"]);
+    }
+
+    #[test]
     fn each_cause_has_its_cure() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("PLAN.md");

@@ -17,8 +17,9 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::Unwritable;
-use super::clone::{Entry, PlanClone, Tip};
+use super::clone::{PlanClone, Tip};
 use super::file::{Content, Replaced, Unreadable};
+use super::tree::Entry;
 use super::trouble;
 
 /// How often a commit is made and pushed before the caller is to look again.

@@ -7,6 +7,7 @@ pub mod clone;
 pub mod file;
 pub mod git;
 pub mod poll;
+pub mod tree;
 pub mod trouble;
 
 use std::io;
