@@ -27,8 +27,8 @@ RUN apt-get update \
  && useradd --uid 1000 --gid 1000 --create-home --shell /usr/sbin/nologin coditect \
  && mkdir --mode 1777 /data \
  && mkdir /repo && chown coditect:coditect /repo
-# A folder of its own in there, which it can protect. Besides /data, /repo and /tmp a service only reads.
-ENV CODITECT_EXECUTOR__DATA_DIR=/data/executor
+# Folders of their own in there, which they can protect. Besides /data, /repo and /tmp a service only reads.
+ENV CODITECT_EXECUTOR__DATA_DIR=/data/executor CODITECT_PLAN__DATA_DIR=/data/plan
 WORKDIR /data
 USER 1000:1000
 ENTRYPOINT ["/usr/bin/tini", "--"]

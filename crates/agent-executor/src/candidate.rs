@@ -108,6 +108,23 @@ pub async fn rebase(
     commit(repository, folders, job, tree.to_owned(), tip).await
 }
 
+/// Whether two tips of the target branch differ in nothing but protected paths: what was proved on one holds on the
+/// other, as plan files are for people and say nothing of the result.
+pub async fn only_plans_differ(
+    repository: &Repository,
+    folders: &Folders,
+    job: &Job,
+    one: &str,
+    other: &str,
+) -> Result<bool, Failure> {
+    if one == other {
+        return Ok(true);
+    }
+    let ask = ["diff-tree", "-r", "--no-renames", "--name-only", "-z", one, other];
+    let listed = folders.staging(repository, repository.git().call(ask)).ok().await?;
+    Ok(listed.split('\0').filter(|path| !path.is_empty()).all(|path| is_protected(path, &job.protected)))
+}
+
 /// The tree of the tip, if the tip has the base in its history. Where it has not, merging would bring back what the
 /// rewriting took away.
 async fn tree_of_descendant(

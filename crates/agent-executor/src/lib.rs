@@ -7,7 +7,6 @@
 mod api;
 pub mod candidate;
 pub mod control;
-pub mod git;
 pub mod job;
 pub mod land;
 mod outbox;
@@ -23,3 +22,5 @@ pub mod shim;
 pub mod verify;
 mod worker;
 pub mod workspace;
+
+pub use coditect_service::git;

@@ -238,7 +238,7 @@ impl Attempt<'_> {
         let (host, control, cancel) = (self.host, self.control, self.cancel);
         let verifier = Verifier { host, repository, folders, job, control, cancel };
         let _turn = self.cancellable(async { Ok(repository.turn(job).await) }).await?;
-        let mut last = String::new();
+        let (mut last, mut proved) = (String::new(), None::<String>);
         for attempt in 1..=LANDING_TRIES {
             let tip = match self.cancellable(repository.tip(job)).await? {
                 Standing::Tip(tip) => tip,
@@ -249,8 +249,18 @@ impl Attempt<'_> {
             } else {
                 self.cancellable(candidate::rebase(repository, folders, job, result, base, &tip)).await?
             };
-            let verified = verify::verify(verifier, &candidate.commit, &mut self.evidence);
-            verified.instrument(trace::stage(Stage::Verify)).await?;
+            let holds = match &proved {
+                Some(at) => candidate::only_plans_differ(repository, folders, job, at, &tip).await?,
+                None => false,
+            };
+            if holds {
+                control
+                    .say(format!("only plan files have changed on `{}`: what was verified holds", job.target_branch));
+            } else {
+                let verified = verify::verify(verifier, &candidate.commit, &mut self.evidence);
+                verified.instrument(trace::stage(Stage::Verify)).await?;
+                proved = Some(tip.clone());
+            }
             self.enter(Phase::Landing).await?;
             let landing = land::land(repository, folders, job, &tip, &candidate);
             match landing.instrument(trace::stage(Stage::Land)).await? {
@@ -262,7 +272,7 @@ impl Attempt<'_> {
                 Landing::AlreadyLanded(commit) => return Ok(self.already_landed(commit)),
                 Landing::Lost { reason } => {
                     last = reason;
-                    self.control.say(format!("`{}` moved first; merging and verifying again", job.target_branch));
+                    self.control.say(format!("`{}` moved first; merging again", job.target_branch));
                     let pause = tokio::time::sleep(Duration::from_millis(20 * u64::from(attempt)));
                     self.cancellable(async {
                         pause.await;

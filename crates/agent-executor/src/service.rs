@@ -12,7 +12,7 @@ use coditect_proto::v1::orchestrator_client::OrchestratorClient;
 use coditect_queue::message::Work;
 use coditect_queue::{ConsumerOptions, Queue, Stream};
 use coditect_service::trace::{self, Stage};
-use coditect_service::{Config, Service, grpc};
+use coditect_service::{Config, Service, git, grpc};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,7 +36,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let config = Arc::clone(&service.config);
     let root = std::path::absolute(&config.executor.data_dir).context("executor.data_dir is no path")?;
     let binary = std::env::current_exe().context("cannot find this program's own file")?;
-    let host = Arc::new(Host::open(&root, binary, &[])?);
+    let host = Arc::new(Host::open(&root, binary, &git::access())?);
     let name = name(&root).with_context(|| format!("cannot keep a name in {}", root.display()))?;
     let swept = host.sweep(&[]).await?;
     info!(executor = name, slots = config.executor.slots, swept = ?swept, "ready to work");

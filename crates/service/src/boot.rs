@@ -4,7 +4,7 @@ use std::{ffi::OsString, future::Future, path::PathBuf, process::ExitCode, sync:
 
 use anyhow::Context;
 use clap::Parser;
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, sync::Notify};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{error, info};
 
@@ -13,7 +13,7 @@ use crate::{
     config::Live,
     fault,
     grpc::{self, Api},
-    listen, metrics,
+    hook, listen, metrics,
     reload::Follower,
     telemetry,
 };
@@ -40,6 +40,8 @@ pub struct Service {
     pub shutdown: Shutdown,
     /// What `/readyz` and `grpc.health.v1` answer.
     pub readiness: Readiness,
+    /// Notified when the plan's repository is said to have changed; see [`crate::hook`].
+    pub told: Arc<Notify>,
 }
 
 impl Service {
@@ -48,7 +50,14 @@ impl Service {
     pub fn new(name: ServiceName, config: Config) -> Self {
         let config = Arc::new(config);
         let (live, _) = Live::new(Arc::clone(&config));
-        Self { name, config, live, shutdown: Shutdown::default(), readiness: Readiness::default() }
+        Self {
+            name,
+            config,
+            live,
+            shutdown: Shutdown::default(),
+            readiness: Readiness::default(),
+            told: Arc::default(),
+        }
     }
 
     /// Serves `api` on this service's gRPC address until it drains.
@@ -194,14 +203,18 @@ where
     F: FnOnce(Service) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let Service { name, config, shutdown, readiness, .. } = &service;
+    let Service { name, config, shutdown, readiness, told, .. } = &service;
     shutdown.listen(config.shutdown.drain_limit()).context("cannot listen for signals")?;
     let (address, key) = config.admin_address(*name);
     let listener = listen::bind(address, &key).await?;
     metrics::started(*name);
     info!(version = env!("CARGO_PKG_VERSION"), admin = %listener.local_addr()?, "started");
     // A task of its own, which answers however busy `run` is, drained or not.
-    let mut admin = tokio::spawn(admin::serve(listener, admin::router(readiness.clone()), CancellationToken::new()));
+    let mut routes = admin::router(readiness.clone());
+    if *name == ServiceName::SyncDaemon {
+        routes = routes.merge(hook::router(&config.plan, Arc::clone(told)));
+    }
+    let mut admin = tokio::spawn(admin::serve(listener, routes, CancellationToken::new()));
 
     let (shutdown, readiness) = (shutdown.clone(), readiness.clone());
     let drained = shutdown.drain.clone();

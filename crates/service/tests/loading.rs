@@ -6,7 +6,7 @@ use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 use coditect_core::RetryPolicy;
 use coditect_service::{
     Config, ServiceName,
-    config::{ConfigError, Environment, LogFormat, Runtime, variable},
+    config::{ConfigError, Environment, LogFormat, PlanSource, Runtime, variable},
 };
 use tempfile::TempDir;
 
@@ -229,6 +229,20 @@ fn a_secret_comes_from_a_file_and_shows_in_no_form() {
         refusal("{}", &[("DATABASE_URL_FILE", &path), ("DATABASE_URL", "postgres://me:hunter2@db/x")]),
         "DATABASE_URL and DATABASE_URL_FILE are both set: unset one of them"
     );
+}
+
+#[test]
+fn the_plans_source_and_branch_are_set_and_its_secret_comes_from_the_environment_alone() {
+    let given = r#"{ "plan": { "source": "git", "branch": "plans/a", "poll_interval_ms": 500 } }"#;
+    let config = load(given, &[("CODITECT_PLAN_WEBHOOK_SECRET", "hunter2-hunter2-")]).unwrap();
+    assert_eq!((config.plan.source, config.plan.poll_interval()), (PlanSource::Git, Duration::from_millis(500)));
+    assert!(!format!("{config:?}{}", serde_json::to_string(&config).unwrap()).contains("hunter2"));
+    let refused = refusal(r#"{ "plan": { "webhook_secret": "hunter2-hunter2-" } }"#, &[]);
+    assert!(refused.contains("CODITECT_PLAN_WEBHOOK_SECRET_FILE") && !refused.contains("hunter2"), "{refused}");
+    let refused = refusal("{}", &[("CODITECT_PLAN_WEBHOOK_SECRET", "hunter2")]);
+    assert!(refused.contains("at least 16 characters") && !refused.contains("hunter2"), "{refused}");
+    assert!(refusal(r#"{ "plan": { "branch": "a..b" } }"#, &[]).contains("the name of a git branch"));
+    assert!(refusal(r#"{ "plan": { "source": "svn" } }"#, &[]).contains("working-tree"));
 }
 
 #[test]

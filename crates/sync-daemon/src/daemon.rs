@@ -199,6 +199,7 @@ impl Daemon {
 
     async fn answer(&mut self, Ask { what, answer }: Ask) {
         if what == What::Sync {
+            self.plans.refresh().await;
             self.sync_all().await;
         }
         let status = self.plans.status().await.map_err(|error| format!("{error:#}"));

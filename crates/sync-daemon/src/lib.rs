@@ -4,32 +4,41 @@
 //! Database to file: of a task that is completed the box is ticked, and nothing but markers is ever changed
 //! ([`sync::PlanSync::tick`]). Own writes are known by their content: its hash is noted in the database.
 //!
+//! Where the files are, in a working tree or on a branch, only [`source`] knows.
+//!
 //! One loop ([`daemon`]) does everything in turn; files, entries, people and clocks only wake it up.
 
 pub mod api;
 pub mod daemon;
 pub mod debounce;
 pub mod document;
-pub mod file;
 pub mod planned;
+pub mod source;
 mod standby;
 pub mod sync;
 pub mod ticks;
 mod tracked;
 pub mod watch;
 
+pub use source::file;
+
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use coditect_queue::{ConsumerOptions, Queue, Stream, message::Event};
+use coditect_service::config::PlanSource;
 use coditect_service::leadership::{self, Term};
 use coditect_service::{Config, Service, database};
 use coditect_store::Durability;
 use tokio::sync::{Mutex, mpsc};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 use crate::daemon::{Ask, Daemon};
 use crate::document::Document;
+use crate::source::git::GitSource;
+use crate::source::{Source, poll, trouble};
 use crate::sync::PlanSync;
 
 /// How many requests may wait for the loop.
@@ -44,7 +53,8 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         service.readiness.wait_for(check);
     }
     let config = &service.config;
-    let documents = document::configured(&working_tree(config)?, &config.plan.paths)?;
+    let (source, root) = source_of(config)?;
+    let documents = document::configured(&root, &config.plan.paths)?;
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
     let Some(store) = database::open(&service, Durability::Normal).await else { return Ok(()) };
     for left in store.documents().await?.iter().filter(|row| documents.iter().all(|d| d.id != row.id)) {
@@ -53,7 +63,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
 
     let (asks, asked) = mpsc::channel(ASKS);
     let asked = Mutex::new(asked);
-    let act = |term| act(&service, &queue, &documents, &asked, term);
+    let act = |term| act(&service, &queue, &source, &documents, &asked, term);
     let leading = leadership::lead(&service, &store, act, || standby::refuse(&service, &queue, &asked));
     tokio::try_join!(service.serve_grpc(api::api(asks, store.clone())), async {
         leading.await;
@@ -63,23 +73,49 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
 }
 
 /// What the leader does.
-async fn act(service: &Service, queue: &Queue, documents: &[Document], asked: &Mutex<mpsc::Receiver<Ask>>, term: Term) {
-    let (watch, changes) = watch::Watch::start(documents);
+async fn act(
+    service: &Service,
+    queue: &Queue,
+    source: &Source,
+    documents: &[Document],
+    asked: &Mutex<mpsc::Receiver<Ask>>,
+    term: Term,
+) {
+    let (watch, mut changes) = watch::Watch::start(if source.is_watched() { documents } else { &[] });
+    let _polling = if let Source::Git(git) = source {
+        let (moved, moves) = mpsc::channel(ASKS.max(documents.len()));
+        changes = moves;
+        let poll = poll::run(Arc::clone(git), documents.len(), moved, Arc::clone(&service.told), term.ended.clone());
+        Some(AbortOnDropHandle::new(tokio::spawn(poll)))
+    } else {
+        None
+    };
     let options = ConsumerOptions::new("sync-daemon", "sync-daemon");
     let events = queue.consume::<Event>(Stream::Events, options, term.ended.clone());
-    let plans = PlanSync::new(term.store, documents.to_vec(), service.config.plan.debounce());
+    let plans = PlanSync::new(term.store, documents.to_vec(), service.config.plan.debounce()).within(source.clone());
     let daemon = Daemon::new(plans, queue.clone(), watch, service);
     daemon.run(changes, events, &mut *asked.lock().await, term.ended).await;
 }
 
-/// The folder that `plan.paths` are relative to.
+/// Where the plan files are, and the folder that `plan.paths` are relative to.
+fn source_of(config: &Config) -> anyhow::Result<(Source, PathBuf)> {
+    if config.plan.source == PlanSource::Git {
+        let git = Arc::new(GitSource::new(config));
+        let root = PathBuf::from(trouble::redacted(git.own().url()));
+        return Ok((Source::Git(git), root));
+    }
+    let root = working_tree(config)?;
+    Ok((Source::WorkingTree { root: root.clone() }, root))
+}
+
+/// The working tree.
 fn working_tree(config: &Config) -> anyhow::Result<PathBuf> {
     let path = &config.repository.path;
     let root = std::path::absolute(path).with_context(|| format!("`repository.path` ({path})"))?;
     if !root.is_dir() {
         bail!(
             "`repository.path` ({path}) is no folder on this machine: the sync-daemon reads and ticks plan files in a \
-             working tree; give it the path of a checkout"
+             working tree; give it the path of a checkout, or set `plan.source` to \"git\""
         );
     }
     Ok(root)

@@ -4,6 +4,7 @@
 //! in the database was lost is found by the next sync as content whose markers agree with the tasks' states, from
 //! which no wish arises.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,8 +13,9 @@ use coditect_store::{DocumentRow, Store, Synced, TickDue};
 use tracing::info;
 
 use crate::document::Document;
-use crate::file::{self, Content, Replaced, Unreadable};
+use crate::file::{Content, Replaced};
 use crate::planned::planned;
+use crate::source::Source;
 use crate::ticks;
 use crate::tracked::Tracked;
 
@@ -27,6 +29,7 @@ const PERSON: &str = "person";
 #[derive(Debug)]
 pub struct PlanSync {
     store: Store,
+    source: Source,
     doubt_ms: i64,
     plans: Vec<Tracked>,
 }
@@ -74,7 +77,19 @@ impl PlanSync {
     pub fn new(store: Store, documents: Vec<Document>, debounce: Duration) -> Self {
         let plans = documents.into_iter().map(Tracked::new).collect();
         let doubt_ms = i64::try_from(debounce.max(LEAST_DOUBT).as_millis()).unwrap_or(i64::MAX);
-        Self { store, doubt_ms, plans }
+        Self { store, source: Source::WorkingTree { root: PathBuf::new() }, doubt_ms, plans }
+    }
+
+    /// Reads and writes the documents in `source` instead of the working tree.
+    #[must_use]
+    pub fn within(mut self, source: Source) -> Self {
+        self.source = source;
+        self
+    }
+
+    /// Looks at once whether something has changed, where that is not seen anyway.
+    pub async fn refresh(&self) {
+        self.source.refresh().await;
     }
 
     /// How many documents there are. They are named by their place.
@@ -208,9 +223,7 @@ impl PlanSync {
 
     /// The file's content, or what is wrong with it.
     async fn read(&mut self, at: usize) -> anyhow::Result<Result<Content, String>> {
-        let file = self.plans[at].document.file.clone();
-        let read: Result<Content, Unreadable> = off_thread(move || file::read(&file)).await?;
-        Ok(match read {
+        Ok(match self.source.read(&self.plans[at].document).await {
             Ok(content) => {
                 self.plans[at].is_read();
                 Ok(content)
@@ -221,15 +234,13 @@ impl PlanSync {
 
     /// Writes the file. `None`: it cannot be written.
     async fn write(&mut self, at: usize, old: Content, new: String) -> anyhow::Result<Option<Replaced>> {
-        let file = self.plans[at].document.file.clone();
-        match off_thread(move || file::replace(&file, &old.text, &new)).await? {
+        match self.source.replace(&self.plans[at].document, &old.text, &new).await {
             Ok(replaced) => {
                 self.plans[at].unwritable = None;
                 Ok(Some(replaced))
             }
             Err(error) => {
-                let cure = "let the user that runs the sync-daemon write to its folder, and make room on the disk";
-                self.plans[at].is_unwritable(format!("finished tasks cannot be ticked in it ({error}); {cure}"));
+                self.plans[at].is_unwritable(format!("finished tasks cannot be ticked in it: {error}"));
                 Ok(None)
             }
         }

@@ -9,7 +9,8 @@ use coditect_core::{Change, TaskId, Trigger};
 use coditect_proto::v1::{SyncNowRequest, sync_daemon_client::SyncDaemonClient};
 use coditect_queue::Stream;
 use coditect_queue::message::{Event, PlanChanged};
-use coditect_service::ServiceName;
+use coditect_service::config::PlanSource;
+use coditect_service::{Service, ServiceName};
 use coditect_store::AttemptEnd;
 use common::{LONG, World, next};
 use sync_daemon::document;
@@ -51,6 +52,60 @@ async fn a_plan_is_synced_at_once_and_again_when_it_is_saved_and_finished_tasks_
     let answer = client.sync_now(SyncNowRequest {}).await.unwrap().into_inner();
     let status = &answer.documents[0];
     assert_eq!((status.revision, status.tasks, status.error.as_deref()), (3, 2, None));
+    drop(client);
+    world.service.shutdown.drain();
+    service.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_on_a_branch_is_looked_at_when_the_daemon_is_told_and_ticked_by_a_push() {
+    let mut world = World::new(ServiceName::SyncDaemon).await;
+    let folder = world.folder.path().to_path_buf();
+    let git = |dir: &str, args: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=P", "-c", "user.email=p@localhost"]).args(args).current_dir(folder.join(dir));
+        let output = command.env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let push = |text: &str| {
+        fs::write(folder.join("person/PLAN.md"), text).unwrap();
+        git("person", &["add", "PLAN.md"]);
+        git("person", &["commit", "-q", "-m", "Plan"]);
+        git("person", &["push", "-q", "origin", "HEAD:main"]);
+    };
+    git("", &["init", "-q", "--bare", "-b", "main", "remote.git"]);
+    git("", &["clone", "-q", "remote.git", "person"]);
+    push("- [ ] 1.1 One\n");
+    let mut config = (*world.service.config).clone();
+    config.plan.source = PlanSource::Git;
+    config.plan.data_dir = folder.join("daemon").to_str().unwrap().to_owned();
+    // So rarely that only what it is told can have made it look.
+    config.plan.poll_interval_ms = 3_600_000;
+    config.repository.path = folder.join("remote.git").to_str().unwrap().to_owned();
+    world.service = Service::new(ServiceName::SyncDaemon, config);
+    let mut plans = world.consume::<PlanChanged>(Stream::Plan);
+    let service = tokio::spawn(sync_daemon::run(world.service.clone()));
+    assert_eq!(next(&mut plans).await.revision, 1);
+
+    push("- [ ] 1.1 One\n- [ ] 1.2 Two\n");
+    world.service.told.notify_one();
+    assert_eq!(next(&mut plans).await.revision, 2);
+
+    // Somebody ticks; whoever asks for a sync waits until it has been looked at.
+    push("- [x] 1.1 One\n- [ ] 1.2 Two\n");
+    let address = format!("http://{}", world.service.config.listen.grpc.sync_daemon);
+    let mut client = SyncDaemonClient::connect(address).await.unwrap();
+    let answer = client.sync_now(SyncNowRequest {}).await.unwrap().into_inner();
+    assert_eq!((answer.documents[0].revision, answer.documents[0].error.as_deref()), (3, None));
+
+    let id = TaskId::new("plan", "1.2");
+    let mut tx = world.store.begin().await.unwrap();
+    let seen = tx.lifecycle(&id).await.unwrap().unwrap();
+    tx.change(&id, &seen, Change::Plain(Trigger::Complete), AttemptEnd::default(), "o", 1).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    client.sync_now(SyncNowRequest {}).await.unwrap();
+    assert_eq!(git("remote.git", &["cat-file", "blob", "main:PLAN.md"]), "- [x] 1.1 One\n- [x] 1.2 Two\n");
     drop(client);
     world.service.shutdown.drain();
     service.await.unwrap().unwrap();

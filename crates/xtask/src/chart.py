@@ -160,6 +160,17 @@ def laws(where, objects, policies, budgets):
                 problem(name, "executors hold no database credentials, and this one has something of the database")
 
 
+def on_a_branch(where, objects):
+    """What holds where the plan is on a branch: nobody has a checkout, and the sync-daemon reaches the repository."""
+    for data, metadata, spec in pods(objects):
+        if any(volume["name"] == "repository" for volume in spec.get("volumes", [])):
+            problem(where, f"{data['metadata']['name']} has a volume with a checkout")
+        if metadata["labels"].get("app.kubernetes.io/component") == "sync-daemon":
+            variables = {one["name"]: one.get("value") for one in spec["containers"][0]["env"]}
+            if ":" not in variables["CODITECT_REPOSITORY__PATH"] or "initContainers" in spec:
+                problem(where, "the sync-daemon does not work on the repository's URL")
+
+
 def validated(where, objects):
     for data in objects:
         if data["kind"] in FOREIGN:
@@ -215,6 +226,8 @@ def main():
             settled = chart.merge_values(values)
         laws(where, objects, settled["networkPolicy"]["enabled"], settled["podDisruptionBudget"]["enabled"])
         validated(where, objects)
+        if settled["config"].get("plan", {}).get("source") == "git":
+            on_a_branch(where, objects)
         if not files:
             plain(rendered)
     for file in sorted((CHART / "ci/refused").glob("*.yaml")):

@@ -55,6 +55,16 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 {{- .Values.repository.volume.accessMode | default (ternary "ReadWriteOnce" "ReadWriteMany" (ne .Values.repository.url "")) -}}
 {{- end -}}
 
+{{/* Not empty where the plan is on a branch: then nobody needs a checkout. */}}
+{{- define "coditect.planInGit" -}}
+{{- if eq (dig "plan" "source" "" .Values.config) "git" }}yes{{ end -}}
+{{- end -}}
+
+{{/* Not empty where there is a volume with the repository. */}}
+{{- define "coditect.repositoryVolume" -}}
+{{- if or (not (include "coditect.planInGit" .)) .Values.repository.volume.existingClaim }}yes{{ end -}}
+{{- end -}}
+
 {{- define "coditect.repositoryClaim" -}}
 {{- .Values.repository.volume.existingClaim | default (printf "%s-repository" (include "coditect.fullname" .)) -}}
 {{- end -}}

@@ -8,9 +8,11 @@
 {{- $fullname := include "coditect.fullname" $root -}}
 {{- $executor := eq $name "agent-executor" -}}
 {{- $grace := $own.terminationGracePeriodSeconds | default $defaults.terminationGracePeriodSeconds -}}
-{{- $onVolume := or (eq $name "sync-daemon") (and $executor (not $root.Values.repository.url)) -}}
+{{- $inGit := include "coditect.planInGit" $root -}}
+{{- $onVolume := or (and (eq $name "sync-daemon") (not $inGit)) (and $executor (not $root.Values.repository.url)) -}}
 {{- /* Definitions of agents are read in the checkout. */ -}}
-{{- $reads := and (or (eq $name "task-dispatcher") (eq $name "orchestrator")) (dig "agents" "directories" list $root.Values.config) -}}
+{{- $reads := and (or (eq $name "task-dispatcher") (eq $name "orchestrator")) (dig "agents" "directories" list $root.Values.config) (include "coditect.repositoryVolume" $root) -}}
+{{- $pushes := or $executor (and (eq $name "sync-daemon") $inGit) -}}
 {{- $image := include "coditect.image" $root -}}
 {{- if $executor }}{{ $image = $own.image | default $image }}{{ end -}}
 metadata:
@@ -50,7 +52,7 @@ spec:
       labelSelector:
         matchLabels:
           {{- include "coditect.selector" (list $root $name) | nindent 10 }}
-  {{- if and (eq $name "sync-daemon") $root.Values.repository.url }}
+  {{- if and (eq $name "sync-daemon") $root.Values.repository.url (not $inGit) }}
   initContainers:
     # The checkout, once; what is there stays as it is.
     - name: clone
@@ -127,7 +129,7 @@ spec:
         {{- else if $reads }}
         - { name: repository, mountPath: /repo, readOnly: true }
         {{- end }}
-        {{- if and $executor $root.Values.repository.sshSecret }}
+        {{- if and $pushes $root.Values.repository.sshSecret }}
         - { name: ssh, mountPath: /home/coditect/.ssh, readOnly: true }
         {{- end }}
   volumes:
@@ -146,6 +148,9 @@ spec:
           {{- if $service.http }}
           - { key: http-token, path: http-token }
           {{- end }}
+          {{- if and (eq $name "sync-daemon") $own.webhook }}
+          - { key: webhook-secret, path: webhook-secret }
+          {{- end }}
     - name: tmp
       emptyDir: { sizeLimit: 1Gi }
     - name: data
@@ -159,6 +164,8 @@ spec:
       {{- else if eq $name "orchestrator" }}
       persistentVolumeClaim:
         claimName: {{ include "coditect.backupsClaim" $root }}
+      {{- else if and (eq $name "sync-daemon") $inGit }}
+      emptyDir: { sizeLimit: {{ $own.cloneSize }} }
       {{- else }}
       emptyDir: { sizeLimit: 64Mi }
       {{- end }}
@@ -199,12 +206,22 @@ spec:
 - name: CODITECT_LISTEN__HTTP
   value: 0.0.0.0:{{ .service.http }}
 {{- end }}
+{{- if eq .name "sync-daemon" }}
+{{- if include "coditect.planInGit" $root }}
+- name: CODITECT_PLAN__DATA_DIR
+  value: /data/plan
+{{- end }}
+{{- if $root.Values.syncDaemon.webhook }}
+- name: CODITECT_PLAN_WEBHOOK_SECRET_FILE
+  value: /run/secrets/coditect/webhook-secret
+{{- end }}
+{{- end }}
 - name: CODITECT_LISTEN__GRPC__{{ $variable }}
   value: 0.0.0.0:{{ .service.grpc }}
 - name: CODITECT_LISTEN__ADMIN__{{ $variable }}
   value: 0.0.0.0:{{ .service.admin }}
 - name: CODITECT_REPOSITORY__PATH
-  value: {{ if eq .name "sync-daemon" }}/repo{{ else }}{{ $root.Values.repository.url | default "/repo" | quote }}{{ end }}
+  value: {{ if and (eq .name "sync-daemon") (not (include "coditect.planInGit" $root)) }}/repo{{ else }}{{ $root.Values.repository.url | default "/repo" | quote }}{{ end }}
 - name: CODITECT_REPOSITORY__TARGET_BRANCH
   value: {{ $root.Values.repository.targetBranch | quote }}
 - name: CODITECT_EXECUTOR__ORCHESTRATOR

@@ -175,3 +175,40 @@ async fn a_repository_with_the_other_hash_works_too() {
         assert_eq!(landed(&fixture.run(&job).await).len(), 64);
     }
 }
+
+/// A verify command that counts how often it is run and has, the first time, a person change a path on the target.
+fn moved_while_verifying(fixture: &Fixture, path: &str) -> String {
+    let (count, clone) = (fixture.path("count"), fixture.path("person"));
+    git(fixture.dir.path(), &["clone", "-q", "origin", "person"]);
+    git(&clone, &["push", "-q", "origin", &format!("main:{TARGET}")]);
+    let push = format!(
+        "cd {} && echo changed >> {path} && git add . && git -c user.name=P -c user.email=p@localhost commit -qm moved && \
+         git push -q origin HEAD:{TARGET}",
+        clone.display()
+    );
+    format!("echo x >> {count}; [ $(wc -l < {count}) -gt 1 ] || ( {push} )", count = count.display())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_changes_plan_files_alone_does_not_invalidate_what_was_verified() {
+    let fixture = Fixture::new();
+    let mut job = fixture.job("1.1", "echo done > a");
+    job.verify = vec![moved_while_verifying(&fixture, "docs/PLAN.md")];
+    let outcome = fixture.run(&job).await;
+    landed(&outcome);
+    assert_eq!(std::fs::read_to_string(fixture.path("count")).unwrap(), "x\n");
+    assert_eq!(fixture.show("docs/PLAN.md"), "- [ ] 1.1 a task\nchanged");
+    assert_eq!(fixture.show("a"), "done");
+    assert_eq!(fixture.git(&["rev-list", "--count", TARGET]), "3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_changes_anything_else_has_the_result_verified_again() {
+    let fixture = Fixture::new();
+    let mut job = fixture.job("1.1", "echo done > a");
+    job.verify = vec![moved_while_verifying(&fixture, "README")];
+    let outcome = fixture.run(&job).await;
+    landed(&outcome);
+    assert_eq!(std::fs::read_to_string(fixture.path("count")).unwrap(), "x\nx\n");
+    assert_eq!(fixture.show("a"), "done");
+}

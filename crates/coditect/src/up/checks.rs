@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use coditect_plan::Severity;
 use coditect_service::Config;
-use coditect_service::config::{AccountConfig, Runtime};
+use coditect_service::config::{AccountConfig, PlanSource, Runtime};
 
 use super::names;
 use super::settings::Settings;
@@ -23,8 +23,13 @@ const SHOWN: usize = 10;
 
 /// Everything; the warnings if nothing is in the way.
 pub(super) fn all(settings: &Settings) -> Result<Vec<Warning>, Failure> {
-    let mut warnings = repository(&settings.repository, &settings.config.repository.target_branch)?;
-    warnings.extend(plans(settings)?);
+    let mut warnings = Vec::new();
+    if settings.remote.is_none() {
+        warnings.extend(repository(&settings.repository, &settings.config.repository.target_branch)?);
+    }
+    if settings.config.plan.source == PlanSource::WorkingTree {
+        warnings.extend(plans(settings)?);
+    }
     http(settings)?;
     redis_server()?;
     service_binaries()?;

@@ -15,7 +15,7 @@ use super::child::{self, Event, Order, Spec};
 use super::home::Home;
 use super::ports::Ports;
 use super::screen::Screen;
-use super::settings::{DATABASE, Settings, TOKEN};
+use super::settings::{DATABASE, Settings, TOKEN, WEBHOOK};
 use super::{checks, redis};
 use crate::failure::{Failure, at};
 use crate::output;
@@ -78,6 +78,9 @@ impl Fleet {
             }
             if service != ServiceName::Orchestrator {
                 environment.extend(TOKEN.map(|name| (name.to_owned(), None)));
+            }
+            if service != ServiceName::SyncDaemon {
+                environment.extend(WEBHOOK.map(|name| (name.to_owned(), None)));
             }
             specs.push(Spec {
                 name: service.as_str(),
@@ -186,7 +189,8 @@ fn common(settings: &Settings, ports: &Ports) -> Vec<(String, Option<String>)> {
     told.extend(settings.overrides.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
     let mut set = |key: &str, value: String| told.push((variable(key), Some(value)));
     set("plan.paths", json!(settings.plans).to_string());
-    set("repository.path", root.display().to_string());
+    set("repository.path", settings.remote.clone().unwrap_or_else(|| root.display().to_string()));
+    set("plan.data_dir", root.join(&settings.config.plan.data_dir).display().to_string());
     set("listen.http", ports.http.to_string());
     set("executor.orchestrator", ports.endpoint(ServiceName::Orchestrator));
     set("executor.data_dir", root.join(&settings.config.executor.data_dir).display().to_string());

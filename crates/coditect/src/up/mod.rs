@@ -8,6 +8,7 @@ pub(crate) mod checks;
 mod child;
 mod fleet;
 mod home;
+mod landed;
 mod ports;
 mod redis;
 mod screen;
@@ -25,11 +26,11 @@ use tokio::sync::mpsc;
 
 use crate::commands::migrate;
 use crate::failure::{Failure, OK, WRONG};
-use crate::git::Repository;
 use crate::output;
 use child::Event;
 use fleet::Fleet;
 use home::Home;
+use landed::Before;
 use ports::Ports;
 use screen::Screen;
 use settings::Settings;
@@ -94,7 +95,7 @@ pub(crate) async fn start(args: Args, manner: Manner) -> Result<u8, Failure> {
     }
     let mut stop = StopSignals::listen()?;
     migrate::apply(&settings.database).await?;
-    let before = base(&settings)?;
+    let before = Before::of(&settings)?;
     let ports = Ports::pick(settings.http)?;
     let screen = Screen::new(settings.until_done || settings.tell);
     let (events, mut happens) = mpsc::unbounded_channel();
@@ -105,7 +106,7 @@ pub(crate) async fn start(args: Args, manner: Manner) -> Result<u8, Failure> {
     screen.say(format_args!(
         "working on {} in {}; Ctrl-C finishes what runs and stops",
         settings.plans.join(", "),
-        settings.repository.root.display()
+        settings.remote.clone().unwrap_or_else(|| settings.repository.root.display().to_string())
     ));
     screen.say(format_args!("the dashboard is at http://{}", ports.http));
     let (looks, mut seen) = mpsc::channel(1);
@@ -139,41 +140,26 @@ pub(crate) async fn start(args: Args, manner: Manner) -> Result<u8, Failure> {
     let clean = stop::all(&mut fleet, &mut happens, &mut stop, &screen, &settings, &ports).await;
     screen.finish();
     home.clear();
-    conclude(outcome, clean, summary, &settings.repository, &settings.config.repository.target_branch, &before, began)
+    conclude(outcome, clean, summary, &settings, &before, began)
 }
 
 fn conclude(
     outcome: Outcome,
     clean: bool,
     summary: Option<Summary>,
-    repository: &Repository,
-    branch: &str,
-    before: &str,
+    settings: &Settings,
+    before: &Before,
     began: Instant,
 ) -> Result<u8, Failure> {
     if let Outcome::Failed(failure) = outcome {
         return Err(failure);
     }
     if let Some(summary) = summary {
-        let target = format!("refs/heads/{branch}");
-        let landed = match repository.commit(&target)? {
-            Some(tip) => repository.landed(&format!("{before}..{tip}"))?.len(),
-            None => 0,
-        };
-        summary.show(&outcome, landed, branch, began.elapsed())?;
+        let landed = before.landed(settings)?;
+        summary.show(&outcome, landed, &settings.config.repository.target_branch, began.elapsed())?;
         return Ok(if matches!(outcome, Outcome::Done) { OK } else { WRONG });
     }
     Ok(if clean { OK } else { WRONG })
-}
-
-/// Where the target branch stands before the run, or will begin.
-fn base(settings: &Settings) -> Result<String, Failure> {
-    let branch = format!("refs/heads/{}", settings.config.repository.target_branch);
-    let tip = match settings.repository.commit(&branch)? {
-        Some(tip) => Some(tip),
-        None => settings.repository.commit("HEAD")?,
-    };
-    Ok(tip.unwrap_or_else(|| "HEAD".to_owned()))
 }
 
 /// The signals that ask to stop.

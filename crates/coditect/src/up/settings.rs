@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use coditect_service::Config;
-use coditect_service::config::{DEFAULT_FILE, Environment, SecretUrl, ShutdownConfig, variable};
+use coditect_service::config::{DEFAULT_FILE, Environment, PlanSource, SecretUrl, ShutdownConfig, variable};
 use serde_json::json;
 
 use super::{Args, Manner};
@@ -23,6 +23,9 @@ pub(super) const DATABASE: [&str; 2] = ["DATABASE_URL", "DATABASE_URL_FILE"];
 /// Variables that hold the token of the API, which the orchestrator alone is to know.
 pub(super) const TOKEN: [&str; 2] = ["CODITECT_HTTP_TOKEN", "CODITECT_HTTP_TOKEN_FILE"];
 
+/// Variables that hold the secret of the plan's webhook, which the sync-daemon alone is to know.
+pub(super) const WEBHOOK: [&str; 2] = ["CODITECT_PLAN_WEBHOOK_SECRET", "CODITECT_PLAN_WEBHOOK_SECRET_FILE"];
+
 /// What an attempt may need beyond its own limit: verifying, landing, telling.
 const AFTER_WORK: Duration = Duration::from_secs(60);
 
@@ -31,6 +34,8 @@ const AFTER_WORK: Duration = Duration::from_secs(60);
 pub(crate) struct Settings {
     /// The repository that is worked on.
     pub(super) repository: Repository,
+    /// The repository that the work is in instead, with the plan on a branch of it: `plan.source` is "git".
+    pub(super) remote: Option<String>,
     /// Everything that can be set.
     pub(super) config: Config,
     /// The configuration file, if one is used.
@@ -88,8 +93,13 @@ impl Settings {
         }
         // The configuration may work on another repository than the one it is in.
         let other = Path::new(&loaded.repository.path);
+        let on_branch = loaded.plan.source == PlanSource::Git;
+        let remote = (on_branch && other != Path::new(".")).then(|| {
+            let local = repository.root.join(other);
+            if local.is_dir() { local.display().to_string() } else { loaded.repository.path.clone() }
+        });
         let repository = match repo {
-            None if other != Path::new(".") => {
+            None if remote.is_none() && other != Path::new(".") => {
                 let other = Repository::find(&repository.root.join(other))?;
                 enter(&other)?;
                 other
@@ -97,6 +107,9 @@ impl Settings {
             _ => repository,
         };
         let plans = match plans.is_empty() {
+            // What is on the branch, the working tree does not tell.
+            false if on_branch => plans.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+            true if on_branch => loaded.plan.paths.clone(),
             false => plans.iter().map(|path| plan(path, &cwd, &repository.root)).collect::<Result<_, _>>()?,
             true => loaded
                 .plan
@@ -109,6 +122,7 @@ impl Settings {
             database: absolute(&loaded.database.url, &repository.root),
             http: settled(loaded.listen.http)?,
             repository,
+            remote,
             config: loaded,
             config_file,
             overrides,

@@ -3,14 +3,14 @@
 use coditect_core::RetryPolicy;
 use serde_json::Value;
 
-use super::{Config, Runtime, SecretUrl, accounts};
+use super::{Config, Runtime, SecretText, SecretUrl, accounts};
 
 /// A broken rule: the setting, its value unless secret, and what was expected.
 type Broken = (String, Option<String>, String);
 
 /// Whether the value of `path` must not be shown.
 pub(super) fn is_secret(path: &str) -> bool {
-    path == "http.token"
+    matches!(path, "http.token" | "plan.webhook_secret")
         || ["database", "redis"].iter().any(|section| path == *section || path.starts_with(&format!("{section}.")))
 }
 
@@ -26,20 +26,31 @@ pub(super) fn broken(config: &Config, in_file: impl Fn(&str) -> bool) -> Vec<Bro
     url("database.url", &config.database.url, &["sqlite", "postgres", "postgresql"], &in_file, &mut broken);
     let redis = ["redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"];
     url("redis.url", &config.redis.url, &redis, &in_file, &mut broken);
-    token(config, &in_file, &mut broken);
+    for (path, variable, secret) in [
+        ("http.token", "CODITECT_HTTP_TOKEN", &config.http.token),
+        ("plan.webhook_secret", "CODITECT_PLAN_WEBHOOK_SECRET", &config.plan.webhook_secret),
+    ] {
+        secret_text(path, variable, secret.as_ref(), &in_file, &mut broken);
+    }
     broken
 }
 
-/// A token shorter than this can be guessed.
-const SHORTEST_TOKEN: usize = 16;
+/// A secret shorter than this can be guessed.
+const SHORTEST_SECRET: usize = 16;
 
-fn token(config: &Config, in_file: impl Fn(&str) -> bool, broken: &mut Vec<Broken>) {
-    let Some(token) = &config.http.token else { return };
-    let mut refuse = |expected: String| broken.push(("http.token".to_owned(), None, expected));
-    if in_file("http.token") {
-        refuse("a token belongs into CODITECT_HTTP_TOKEN, or into a file that CODITECT_HTTP_TOKEN_FILE names".into());
-    } else if token.expose().len() < SHORTEST_TOKEN {
-        refuse(format!("expected at least {SHORTEST_TOKEN} characters, like those of `openssl rand -hex 32`"));
+fn secret_text(
+    path: &str,
+    variable: &str,
+    secret: Option<&SecretText>,
+    in_file: impl Fn(&str) -> bool,
+    broken: &mut Vec<Broken>,
+) {
+    let Some(secret) = secret else { return };
+    let mut refuse = |expected: String| broken.push((path.to_owned(), None, expected));
+    if in_file(path) {
+        refuse(format!("it belongs into {variable}, or into a file that {variable}_FILE names"));
+    } else if secret.expose().len() < SHORTEST_SECRET {
+        refuse(format!("expected at least {SHORTEST_SECRET} characters, like those of `openssl rand -hex 32`"));
     }
 }
 
@@ -86,7 +97,11 @@ fn names(config: &Config, broken: &mut Vec<Broken>) {
     if !is_branch(branch) {
         refuse("repository.target_branch", branch, "expected the name of a git branch, like coditect/integration");
     }
+    if let Some(branch) = config.plan.branch.as_deref().filter(|branch| !is_branch(branch)) {
+        refuse("plan.branch", branch, "expected the name of a git branch, like main");
+    }
     for (path, text) in [
+        ("plan.data_dir", &config.plan.data_dir),
         ("repository.path", &config.repository.path),
         ("dispatch.default_agent", &config.dispatch.default_agent),
         ("dispatch.pool", &config.dispatch.pool),

@@ -6,6 +6,8 @@ use coditect_core::{InvalidRetryPolicy, RetryPolicy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::SecretText;
+
 /// The project that is worked on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -23,6 +25,10 @@ impl Default for ProjectConfig {
 }
 
 /// The plan files.
+///
+/// With `source` "git", the host of the repository can tell of pushes: `POST /hooks/plan` on the sync-daemon's admin port
+/// is there if a secret of at least 16 characters is in the environment variable `CODITECT_PLAN_WEBHOOK_SECRET`, or in a
+/// file that `CODITECT_PLAN_WEBHOOK_SECRET_FILE` names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlanConfig {
@@ -31,11 +37,44 @@ pub struct PlanConfig {
     /// How long a plan file must stay unchanged before it is read, in milliseconds.
     #[schemars(range(max = 60_000))]
     pub debounce_ms: u64,
+    /// Where the plan files are read and written.
+    pub source: PlanSource,
+    /// With `source` "git": the branch that the plan is on; without one, the repository's default branch.
+    pub branch: Option<String>,
+    /// With `source` "git": how often the branch is looked at, in milliseconds.
+    #[schemars(range(min = 100, max = 3_600_000))]
+    pub poll_interval_ms: u64,
+    /// With `source` "git": the folder for the sync-daemon's own clone.
+    pub data_dir: String,
+    /// With `source` "git": what whoever calls `/hooks/plan` has to know; without one, nobody can. Only from the
+    /// environment; the configuration file refuses it.
+    #[schemars(skip)]
+    pub webhook_secret: Option<SecretText>,
+}
+
+/// Where plan files are read and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanSource {
+    /// In the working tree at `repository.path`.
+    #[default]
+    WorkingTree,
+    /// On a branch of the repository at `repository.path`, which may be a URL: it is fetched, and what is written is
+    /// pushed as commits.
+    Git,
 }
 
 impl Default for PlanConfig {
     fn default() -> Self {
-        Self { paths: vec!["PLAN.md".into()], debounce_ms: 2_000 }
+        Self {
+            paths: vec!["PLAN.md".into()],
+            debounce_ms: 2_000,
+            source: PlanSource::WorkingTree,
+            branch: None,
+            poll_interval_ms: 15_000,
+            data_dir: ".coditect/plan".into(),
+            webhook_secret: None,
+        }
     }
 }
 
@@ -44,6 +83,12 @@ impl PlanConfig {
     #[must_use]
     pub const fn debounce(&self) -> Duration {
         Duration::from_millis(self.debounce_ms)
+    }
+
+    /// How often the plan's branch is looked at.
+    #[must_use]
+    pub const fn poll_interval(&self) -> Duration {
+        Duration::from_millis(self.poll_interval_ms)
     }
 }
 

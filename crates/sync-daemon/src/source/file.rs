@@ -37,6 +37,14 @@ pub enum Unreadable {
     /// It is no text.
     #[error("it is {0}")]
     NotText(#[from] NotUtf8),
+    /// It is not on the branch.
+    #[error(
+        "there is no such file on the branch `{0}`; commit and push it there, or correct `plan.paths` or `plan.branch`"
+    )]
+    NotOnBranch(String),
+    /// The repository that it is in cannot be used, with the cure.
+    #[error("{0}")]
+    Repository(String),
 }
 
 /// What came of a try to replace a file.
@@ -64,6 +72,32 @@ pub fn read(file: &Path) -> Result<Content, Unreadable> {
         _ => Unreadable::Refused(error),
     })?;
     Ok(Content::new(coditect_plan::decode(&bytes)?.to_owned()))
+}
+
+/// The paths of all files below `root`, but hidden ones, relative to it and with `/` between the parts, in order.
+///
+/// # Errors
+/// A folder cannot be read.
+pub fn list(root: &Path) -> io::Result<Vec<String>> {
+    let (mut found, mut folders) = (Vec::new(), vec![(root.to_path_buf(), String::new())]);
+    while let Some((folder, above)) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if name.starts_with('.') {
+                continue;
+            }
+            let path = format!("{above}{name}");
+            // A link to a folder may lead round in circles.
+            if entry.file_type()?.is_dir() {
+                folders.push((entry.path(), format!("{path}/")));
+            } else if entry.path().is_file() {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Replaces the content of `file` by `new` if it is `expected`: all of it or nothing, whenever the machine stops.
@@ -175,6 +209,17 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&target).unwrap(), "b");
         assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn every_file_is_listed_but_hidden_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("docs/plans")).unwrap();
+        fs::create_dir_all(folder.path().join(".coditect")).unwrap();
+        for file in ["b.md", "docs/plans/a.md", "docs/.hidden.md", ".coditect/c.md"] {
+            fs::write(folder.path().join(file), "").unwrap();
+        }
+        assert_eq!(list(folder.path()).unwrap(), ["b.md", "docs/plans/a.md"]);
     }
 
     #[test]

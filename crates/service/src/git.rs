@@ -30,6 +30,29 @@ const SETTINGS: [&str; 15] = [
     "safe.directory=*",
 ];
 
+/// The variables by which git, and ssh below it, find credentials, certificates and proxies.
+const ACCESS: [&str; 13] = [
+    "GIT_ASKPASS",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+    "SSH_AUTH_SOCK",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "http_proxy",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "no_proxy",
+];
+
+/// What this process's environment says of how remote repositories are reached.
+#[must_use]
+pub fn access() -> Vec<(OsString, OsString)> {
+    ACCESS.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?))).collect()
+}
+
 /// How long a call may take that only touches this machine.
 const LOCAL_LIMIT: Duration = Duration::from_secs(10 * 60);
 
@@ -121,13 +144,13 @@ pub struct Call<'a> {
     index: Option<&'a Path>,
     objects: Option<(&'a Path, &'a Path)>,
     env: Vec<(&'static str, String)>,
-    stdin: Option<String>,
+    stdin: Option<Vec<u8>>,
     limit: Duration,
 }
 
 impl Git {
-    /// A git that keeps its own files in `home` and sees of the executor's environment only `PATH`. What a remote
-    /// needs to be reached (`GIT_SSH_COMMAND`, `GIT_ASKPASS`, a `HOME` with keys) goes into `extra`.
+    /// A git that keeps its own files in `home` and sees of this process's environment only `PATH`. What a remote
+    /// needs to be reached goes into `extra`: see [`access`].
     #[must_use]
     pub fn new(home: &Path, extra: &[(OsString, OsString)]) -> Self {
         let mut env: Vec<(OsString, OsString)> = [
@@ -211,8 +234,8 @@ impl<'a> Call<'a> {
 
     /// Reads this on its standard input.
     #[must_use]
-    pub fn stdin(mut self, text: impl Into<String>) -> Self {
-        self.stdin = Some(text.into());
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
         self
     }
 
@@ -263,11 +286,11 @@ impl<'a> Call<'a> {
         let mut child = command.spawn().map_err(GitError::Spawn)?;
         let id = child.id();
         let pipe = child.stdin.take();
-        let text = self.stdin;
+        let bytes = self.stdin;
         let feed = async move {
-            if let (Some(mut pipe), Some(text)) = (pipe, text) {
+            if let (Some(mut pipe), Some(bytes)) = (pipe, bytes) {
                 // A git that ends without reading everything says why by its exit code.
-                let _ = pipe.write_all(text.as_bytes()).await;
+                let _ = pipe.write_all(&bytes).await;
             }
         };
         let both = async { tokio::join!(feed, child.wait_with_output()).1 };
