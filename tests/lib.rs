@@ -145,7 +145,7 @@ impl Project {
         let after = fs::read_to_string(self.plan()).unwrap();
         let keys: Vec<_> =
             plan.tasks.iter().map(|task| (task.key.as_str(), coditect_plan::MarkerStatus::Completed)).collect();
-        let expected = coditect_plan::set_statuses(&self.original, &keys).unwrap().text;
+        let expected = plan.set_statuses(&self.original, &keys).unwrap().text;
         assert_eq!(after, expected);
         let untick = |text: &str| text.replace("[x]", "[ ]");
         assert_eq!(untick(&after), untick(&self.original));

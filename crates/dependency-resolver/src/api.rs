@@ -12,7 +12,7 @@ use coditect_proto::{
         dependency_resolver_server::{DependencyResolver, DependencyResolverServer, SERVICE_NAME},
     },
 };
-use coditect_service::graph::cause;
+use coditect_service::graph::{cause, held};
 use coditect_service::grpc::Api;
 use coditect_store::{Store, StoreError};
 use tokio::sync::Mutex;
@@ -85,6 +85,7 @@ impl DependencyResolver for Server {
             roots,
             cycle: why.cycle.map(|cycle| cycle.path).unwrap_or_default(),
             dangling: why.dangling,
+            held: if why.held { held(row.line) } else { String::new() },
             dependents: why.dependents,
             holds_up: i64::try_from(why.holds_up).unwrap_or(i64::MAX),
         }))

@@ -31,6 +31,8 @@ impl Orchestrator {
             cause: graph::cause(root.cause, states.get(root.id.as_str()).copied()).to_owned(),
             task: root.id,
         };
+        let line = tasks.iter().find(|known| known.id == *task).map(|known| known.line);
+        let held = line.filter(|_| why.held).map(graph::held);
         Ok(Some(v1::WhyResponse {
             state: state(&why.id),
             task: why.id,
@@ -39,6 +41,7 @@ impl Orchestrator {
             roots: why.roots.into_iter().map(root).collect(),
             cycle: why.cycle.map(|cycle| cycle.path).unwrap_or_default(),
             dangling: why.dangling,
+            held: held.unwrap_or_default(),
             dependents: why.dependents,
             holds_up: i64::try_from(why.holds_up).unwrap_or(i64::MAX),
         }))

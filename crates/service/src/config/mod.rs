@@ -34,8 +34,8 @@ pub use load::DEFAULT_FILE;
 pub use reload::{Live, Reloaded, reload};
 pub use secret::{SecretText, SecretUrl};
 pub use work::{
-    ClaudeConfig, DispatchConfig, ExecutorConfig, PermissionMode, PlanConfig, ProjectConfig, ReconcileConfig,
-    RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
+    ClaudeConfig, DispatchConfig, ExecutorConfig, OptionalTasks, PermissionMode, PlanConfig, ProjectConfig,
+    ReconcileConfig, RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
 };
 
 use crate::ServiceName;

@@ -22,6 +22,17 @@ impl Default for ProjectConfig {
     }
 }
 
+/// What becomes of tasks that the plan can do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OptionalTasks {
+    /// They are left out, which meets what depends on them, until a person asks for them.
+    #[default]
+    Skip,
+    /// They are done like all others.
+    Run,
+}
+
 /// The plan files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -31,11 +42,13 @@ pub struct PlanConfig {
     /// How long a plan file must stay unchanged before it is read, in milliseconds.
     #[schemars(range(max = 60_000))]
     pub debounce_ms: u64,
+    /// What becomes of optional tasks once they could start: `skip` leaves them out, `run` does them.
+    pub optional: OptionalTasks,
 }
 
 impl Default for PlanConfig {
     fn default() -> Self {
-        Self { paths: vec!["PLAN.md".into()], debounce_ms: 2_000 }
+        Self { paths: vec!["PLAN.md".into()], debounce_ms: 2_000, optional: OptionalTasks::Skip }
     }
 }
 

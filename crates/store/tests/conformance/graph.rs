@@ -78,7 +78,7 @@ pub(crate) async fn ready_tasks_come_in_dispatch_order(database: &Database) {
     let mut tx = database.store.begin().await.unwrap();
     tx.set_rank(&id("long"), 60).await.unwrap();
     for key in ["later", "low", "long", "top"] {
-        tx.settle_readiness(&id(key), 20).await.unwrap().unwrap();
+        tx.settle(&id(key), true, 20).await.unwrap().unwrap();
     }
     tx.commit().await.unwrap();
     assert_eq!(ready(&database.store, 10).await, ["top", "long", "later", "low"]);
