@@ -8,6 +8,7 @@
 //! somebody forgot to close must not turn the rest of a plan into code. The tests compare what the
 //! lines say with a real CommonMark parser on well-formed documents.
 
+mod adopt;
 mod body;
 mod decode;
 mod dependencies;
@@ -29,6 +30,7 @@ mod text;
 mod urgency;
 mod values;
 
+pub use adopt::{Place, Row, Tie, TiedBy, Tying, tie};
 pub use decode::{NotUtf8, decode};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use edit::{Edit, EditError, Splice};

@@ -9,6 +9,7 @@
 //! state goes through [`Tx::change`], which is a compare-and-set.
 
 mod accounts;
+pub mod adoption;
 mod agents;
 mod attempts;
 pub mod backup;

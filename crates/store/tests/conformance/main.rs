@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod accounts;
+mod adoption;
 mod attempts;
 mod changes;
 mod documents;
@@ -96,6 +97,11 @@ on_both_engines! {
         ready_tasks_come_in_dispatch_order,
         tasks_are_found_by_id_and_by_key,
         tasks_are_counted_by_state;
+    adoption:
+        rows_wait_for_their_tasks_and_take_effect_with_them,
+        rows_that_come_again_do_nothing_unless_they_changed,
+        where_the_plan_says_that_a_task_is_settled_the_plan_stands,
+        a_row_is_due_when_its_task_is_there_and_it_was_not_applied;
     gates:
         a_persons_task_is_put_to_them_when_it_could_start_and_never_to_an_agent,
         a_ready_task_that_becomes_a_persons_is_not_assigned,
