@@ -12,6 +12,14 @@ use crate::{Store, StoreError, Tx};
 /// Why an optional task was left out: what tells it from one that a person left out.
 const OPTIONAL: &str = "optional in the plan";
 
+/// How many wishes are open that end the task `t`.
+macro_rules! ends {
+    () => {
+        "(SELECT COUNT(*) FROM plan_wishes w WHERE w.task_id = t.id AND w.applied_at_ms IS NULL \
+         AND w.wish IN ('complete', 'cancel', 'retire'))"
+    };
+}
+
 /// A task that a mark in the plan holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldTask {
@@ -88,15 +96,14 @@ impl Tx {
     }
 
     async fn facts_of(&mut self, task: &TaskId, skip_optional: bool) -> Result<Facts, StoreError> {
-        let row = sqlx::query(
+        let row = sqlx::query(concat!(
             "SELECT human, optional, \
              CASE WHEN dangling = '[]' AND marker <> 'blocked' THEN 0 ELSE 1 END AS held, \
              (SELECT COUNT(*) FROM task_dependencies d JOIN tasks p ON p.id = d.depends_on \
-              WHERE d.task_id = t.id AND d.kind = 'blocks' AND p.state NOT IN ('completed', 'skipped')) AS unmet, \
-             (SELECT COUNT(*) FROM plan_wishes w WHERE w.task_id = t.id AND w.applied_at_ms IS NULL \
-              AND w.wish IN ('complete', 'cancel', 'retire')) AS ends \
-             FROM tasks t WHERE id = $1",
-        )
+              WHERE d.task_id = t.id AND d.kind = 'blocks' AND p.state NOT IN ('completed', 'skipped')) AS unmet, ",
+            ends!(),
+            " AS ends FROM tasks t WHERE id = $1"
+        ))
         .bind(task.as_str())
         .fetch_one(&mut *self.inner)
         .await
@@ -151,14 +158,18 @@ impl Tx {
         Ok(human > 0)
     }
 
-    /// Whether the plan lets an agent have the task at all: nobody's mark holds it, and it is not a person's.
+    /// Whether an agent may have the task at all: it is not a person's, no mark in the plan holds it, and nobody has said
+    /// that it is over.
     pub(crate) async fn is_for_agents(&mut self, task: &TaskId) -> Result<bool, StoreError> {
-        let (kept,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM tasks WHERE id = $1 AND (human > 0 OR marker = 'blocked')")
-                .bind(task.as_str())
-                .fetch_one(&mut *self.inner)
-                .await
-                .map_err(StoreError::during("read what holds a task"))?;
+        let (kept,): (i64,) = sqlx::query_as(concat!(
+            "SELECT COUNT(*) FROM tasks t WHERE id = $1 AND (human > 0 OR marker = 'blocked' OR ",
+            ends!(),
+            " > 0)"
+        ))
+        .bind(task.as_str())
+        .fetch_one(&mut *self.inner)
+        .await
+        .map_err(StoreError::during("read what holds a task"))?;
         Ok(kept == 0)
     }
 }

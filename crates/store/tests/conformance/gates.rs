@@ -43,13 +43,14 @@ pub(crate) async fn a_persons_task_is_put_to_them_when_it_could_start_and_never_
     assert_eq!((events[0].actor.as_str(), events[0].to.as_str()), ("dependency-resolver", "needs_human"));
 }
 
-pub(crate) async fn a_ready_task_that_becomes_a_persons_is_not_assigned(database: &Database) {
-    sync(database, "1", &[task("a", &[]), task("b", &[])]).await;
-    settle(database, "a").await;
-    settle(database, "b").await;
+pub(crate) async fn a_ready_task_that_is_no_longer_for_agents_is_not_assigned(database: &Database) {
+    sync(database, "1", &[task("a", &[]), task("b", &[]), task("c", &[])]).await;
+    for key in ["a", "b", "c"] {
+        settle(database, key).await;
+    }
     let b = PlannedTask { marker: "blocked".to_owned(), ..task("b", &[]) };
-    sync(database, "2", &[human("a", &[]), b]).await;
-    for (key, number) in [("a", 1), ("b", 2)] {
+    sync(database, "2", &[human("a", &[]), b, marked("c", "completed")]).await;
+    for (key, number) in [("a", 1), ("b", 2), ("c", 3)] {
         let seen = life(database, key).await;
         assert_eq!(seen.state, TaskState::Ready);
         assert_eq!(assign(&database.store, key, &seen, attempt(number)).await, None);

@@ -104,7 +104,7 @@ on_both_engines! {
         a_row_is_due_when_its_task_is_there_and_it_was_not_applied;
     gates:
         a_persons_task_is_put_to_them_when_it_could_start_and_never_to_an_agent,
-        a_ready_task_that_becomes_a_persons_is_not_assigned,
+        a_ready_task_that_is_no_longer_for_agents_is_not_assigned,
         a_question_is_withdrawn_when_the_plan_no_longer_asks_it,
         an_optional_task_is_left_out_until_a_person_asks_for_it,
         an_optional_task_that_came_back_into_the_plan_is_still_optional,
