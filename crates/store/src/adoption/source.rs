@@ -196,12 +196,14 @@ impl Source<'_> {
         let rows = self.select(&tables.tasks, wanted).await?;
         Ok(rows
             .into_iter()
-            .map(|[id, title, status, priority, description, created_at, updated_at, epic, feature]| {
+            .enumerate()
+            .map(|(at, [id, title, status, priority, description, created_at, updated_at, epic, feature])| {
                 let feature = feature.and_then(|id| features.get(&id));
                 let epic = epic.or_else(|| feature.and_then(|(_, epic)| epic.clone()));
                 let epic = epic.and_then(|id| epics.get(&id));
                 SourceRow {
-                    id: id.unwrap_or_default(),
+                    // A key that is no number may be null.
+                    id: id.unwrap_or_else(|| format!("(row {})", at + 1)),
                     title: title.unwrap_or_default(),
                     description: description.unwrap_or_default(),
                     status: status.unwrap_or_default(),

@@ -1,5 +1,7 @@
 //! What an import found: which row is which task, and what will come of it.
 
+use std::collections::HashMap;
+
 use coditect_plan::{MarkerStatus, Place, Plan, PlanTask, Tying};
 use coditect_store::adoption::source::SourceRow;
 use coditect_store::adoption::{AdoptedRow, AdoptedTie, Effect};
@@ -53,10 +55,10 @@ impl Report {
 
     /// Every row as it is to be kept.
     pub(super) fn adopted(&self) -> Vec<AdoptedRow> {
+        let ties: HashMap<usize, _> = self.tying.ties.iter().map(|tie| (tie.row, tie)).collect();
         let rows = self.rows.iter().zip(&self.statuses).enumerate();
         rows.map(|(at, (row, status))| {
-            let tie = self.tying.ties.iter().find(|tie| tie.row == at);
-            let tie = tie.and_then(|tie| Some((self.task(tie.task)?, tie.by)));
+            let tie = ties.get(&at).and_then(|tie| Some((self.task(tie.task)?, tie.by)));
             AdoptedRow {
                 source: self.source.clone(),
                 id: row.id.clone(),
