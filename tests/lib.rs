@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test fixture")]
 
 pub mod cluster;
+pub mod history;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use coditect_store::testing::Database;
+use coditect_tests::history::{check_starts_follow_completions, dependencies_by_words};
 use coditect_tests::{Project, plan};
 
 const WRITE: &str = r#"mkdir -p done && echo "$CODITECT_TASK_TITLE" > "done/$CODITECT_TASK_KEY.txt""#;
@@ -25,7 +26,11 @@ fn complete(project: &Project, arguments: &[&str]) {
 #[test]
 fn the_real_plan_completes_on_sqlite() {
     let Some(text) = real_plan() else { return };
-    complete(&Project::new(&text), &["--runtime", "script", "--script", WRITE]);
+    let project = Project::new(&text);
+    complete(&project, &["--runtime", "script", "--script", WRITE]);
+    let database = format!("sqlite://{}", project.path().join(".coditect/coditect.db").display());
+    let checked = check_starts_follow_completions(&database, &dependencies_by_words(&text));
+    assert!(checked > 150, "{checked} dependencies");
 }
 
 #[test]

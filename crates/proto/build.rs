@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The messages that the REST API answers with, or takes: one model for both.
-const REST: [&str; 32] = [
+const REST: [&str; 35] = [
     "Account",
     "Agent",
     "Answer",
@@ -14,6 +14,8 @@ const REST: [&str; 32] = [
     "Epic",
     "Event",
     "Figure",
+    "ForecastResponse",
+    "ForecastTask",
     "GraphEdge",
     "GraphNode",
     "GraphResponse",
@@ -30,6 +32,7 @@ const REST: [&str; 32] = [
     "PlanProblem",
     "QueueGroup",
     "ReadLogResponse",
+    "Related",
     "Root",
     "Status",
     "Task",

@@ -2,7 +2,7 @@
 
 use coditect_queue::message::{Event, Ready};
 use coditect_queue::{Queue, Stream};
-use coditect_service::announce;
+use coditect_service::{announce, fault};
 use coditect_store::Moved;
 use tracing::warn;
 
@@ -14,7 +14,9 @@ pub async fn announce(queue: &Queue, settled: &Settled) {
         let entries = settled.ready.len();
         warn!(%error, entries, "the dispatcher could not be told what is ready; it will see by itself");
     }
+    fault::point("resolver::told_dispatcher");
     announce::announce(queue, &settled.moved).await;
+    fault::point("resolver::told_all");
 }
 
 /// The entry for a task that became ready.

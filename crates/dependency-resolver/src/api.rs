@@ -2,29 +2,32 @@
 
 use std::sync::Arc;
 
-use coditect_core::TaskId;
+use coditect_core::{Clock, TaskId};
 use coditect_graph::render::{Format, render};
 use coditect_proto::{
     FILE_DESCRIPTORS,
     v1::{
         CheckRequest, CheckResponse, CriticalPathRequest, CriticalPathResponse, Cycle, Dangling, DrawingResponse,
-        GraphRequest, Root, Unmet, WhyRequest, WhyResponse,
+        ForecastRequest, ForecastResponse, GraphRequest, TouchesRequest, TouchesResponse, WhyRequest, WhyResponse,
         dependency_resolver_server::{DependencyResolver, DependencyResolverServer, SERVICE_NAME},
     },
 };
-use coditect_service::graph::{cause, held};
+use coditect_service::SystemClock;
+use coditect_service::explain::explain;
+use coditect_service::forecast::forecast;
 use coditect_service::grpc::Api;
+use coditect_service::touches::touches;
 use coditect_store::{Store, StoreError};
 use tokio::sync::Mutex;
 use tonic::{Request, Response, Status, service::Routes};
 
 use crate::resolver::Resolver;
 
-/// The gRPC service.
+/// The gRPC service, where so many tasks may be under way at once.
 #[must_use]
-pub fn api(resolver: Arc<Mutex<Resolver>>, store: Store) -> Api {
+pub fn api(resolver: Arc<Mutex<Resolver>>, store: Store, slots: usize) -> Api {
     Api {
-        routes: Routes::new(DependencyResolverServer::new(Server::new(resolver, store))),
+        routes: Routes::new(DependencyResolverServer::new(Server::new(resolver, store, slots))),
         names: &[SERVICE_NAME],
         descriptors: FILE_DESCRIPTORS,
     }
@@ -35,13 +38,15 @@ pub fn api(resolver: Arc<Mutex<Resolver>>, store: Store) -> Api {
 pub struct Server {
     resolver: Arc<Mutex<Resolver>>,
     store: Store,
+    /// How many tasks may be under way at once.
+    slots: usize,
 }
 
 impl Server {
     /// Answers from these.
     #[must_use]
-    pub const fn new(resolver: Arc<Mutex<Resolver>>, store: Store) -> Self {
-        Self { resolver, store }
+    pub const fn new(resolver: Arc<Mutex<Resolver>>, store: Store, slots: usize) -> Self {
+        Self { resolver, store, slots }
     }
 
     /// The one task that a person means by `name`.
@@ -62,38 +67,37 @@ impl Server {
 impl DependencyResolver for Server {
     async fn why(&self, request: Request<WhyRequest>) -> Result<Response<WhyResponse>, Status> {
         let id = self.named(&request.into_inner().task).await?;
-        let row = self.store.task(&id).await.map_err(unavailable)?;
-        let row = row.ok_or_else(|| Status::not_found(format!("no task is called `{id}`")))?;
-        let dependencies = self.store.dependencies(&id).await.map_err(unavailable)?;
-        let why = self.resolver.lock().await.graph().why(id.as_str()).map_err(|unknown| {
-            Status::unavailable(format!("{unknown} yet; the plan has just changed, ask again in a moment"))
-        })?;
-        let mut roots = Vec::with_capacity(why.roots.len());
-        for root in why.roots {
-            let state = match root.id.parse() {
-                Ok(id) => self.store.state(&id).await.map_err(unavailable)?,
-                Err(_) => None,
-            };
-            roots.push(Root { cause: cause(root.cause, state).to_owned(), task: root.id });
-        }
-        let unmet = dependencies.into_iter().filter(|d| d.kind == "blocks" && !d.state.meets_dependency());
-        Ok(Response::new(WhyResponse {
-            task: why.id,
-            state: row.life.state.as_str().to_owned(),
-            ready: why.ready,
-            unmet: unmet.map(|d| Unmet { task: d.task.to_string(), state: d.state.as_str().to_owned() }).collect(),
-            roots,
-            cycle: why.cycle.map(|cycle| cycle.path).unwrap_or_default(),
-            dangling: why.dangling,
-            held: if why.held { held(row.line) } else { String::new() },
-            dependents: why.dependents,
-            holds_up: i64::try_from(why.holds_up).unwrap_or(i64::MAX),
-        }))
+        let resolver = self.resolver.lock().await;
+        let why = explain(&self.store, resolver.graph(), &id).await.map_err(unavailable)?;
+        why.map(Response::new).ok_or_else(|| {
+            Status::unavailable(format!("`{id}` is not known yet; the plan has just changed, ask again in a moment"))
+        })
     }
 
     async fn critical_path(&self, _: Request<CriticalPathRequest>) -> Result<Response<CriticalPathResponse>, Status> {
         let tasks = self.resolver.lock().await.graph().critical_path();
         Ok(Response::new(CriticalPathResponse { tasks }))
+    }
+
+    async fn forecast(&self, request: Request<ForecastRequest>) -> Result<Response<ForecastResponse>, Status> {
+        let slots = match usize::try_from(request.into_inner().slots) {
+            Ok(0) => self.slots,
+            Ok(slots) => slots,
+            Err(_) => {
+                return Err(Status::invalid_argument("`slots` is how many tasks are worked on at once: 1 or more"));
+            }
+        };
+        let (tasks, edges) = self.store.graph().await.map_err(unavailable)?;
+        let graph = coditect_service::graph::graph(&tasks, &edges);
+        let now_ms = SystemClock.now_ms();
+        let forecast = forecast(&self.store, &graph, &tasks, slots, now_ms).await.map_err(unavailable)?;
+        Ok(Response::new(forecast))
+    }
+
+    async fn touches(&self, request: Request<TouchesRequest>) -> Result<Response<TouchesResponse>, Status> {
+        let id = self.named(&request.into_inner().task).await?;
+        let touches = touches(&self.store, &id).await.map_err(unavailable)?;
+        touches.map(Response::new).ok_or_else(|| Status::not_found(format!("no task is called `{id}`")))
     }
 
     async fn graph(&self, request: Request<GraphRequest>) -> Result<Response<DrawingResponse>, Status> {

@@ -5,12 +5,12 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use coditect_core::{Service, TaskId, TaskState};
 use coditect_graph::{Graph, NodeState};
 use coditect_queue::message::{Event, Ready};
-use coditect_service::config::OptionalTasks;
-use coditect_service::graph as nodes;
+use coditect_service::config::{CyclePolicy, OptionalTasks};
+use coditect_service::{fault, graph as nodes};
 use coditect_store::{GraphTask, Moved, Store, Tx};
 
 use crate::announce;
-use crate::cycles::Told;
+use crate::cycles::{self, Told};
 
 /// How many rows are written in one transaction when everything is looked at: others want to write too.
 const CHUNK: usize = 500;
@@ -23,6 +23,7 @@ pub struct Resolver {
     ranks: HashMap<String, i64>,
     told: Told,
     optional: OptionalTasks,
+    policy: CyclePolicy,
 }
 
 /// What was moved, and the entries that tell of tasks which became ready.
@@ -39,12 +40,13 @@ pub struct Settled {
 impl Resolver {
     /// A resolver that knows nothing yet: [`Resolver::rebuild`] is the first thing to do.
     #[must_use]
-    pub fn new(store: Store) -> Self {
+    pub fn new(store: Store, policy: CyclePolicy) -> Self {
         Self {
             store,
             graph: Graph::default(),
             ranks: HashMap::new(),
             told: Told::default(),
+            policy,
             optional: OptionalTasks::default(),
         }
     }
@@ -82,7 +84,8 @@ impl Resolver {
     /// # Errors
     /// The database failed. What was committed before stays; the next pass does the rest.
     pub async fn rebuild(&mut self, now_ms: i64) -> anyhow::Result<Settled> {
-        let (tasks, edges) = self.store.graph().await?;
+        let (tasks, mut edges) = self.store.graph().await?;
+        cycles::apply(self.policy, &self.store, &tasks, &mut edges, now_ms).await?;
         self.graph = nodes::graph(&tasks, &edges);
         self.ranks = self.graph.ranks();
         self.told.tell(&self.graph);
@@ -92,6 +95,7 @@ impl Resolver {
                 tx.set_rank(task, *rank).await?;
             }
             tx.commit().await?;
+            fault::point("resolver::ranked");
         }
         let misplaced: Vec<_> = tasks
             .iter()
@@ -106,7 +110,9 @@ impl Resolver {
         for chunk in misplaced.chunks(CHUNK) {
             let mut tx = self.store.begin().await?;
             let moved = self.settle(&mut tx, chunk, now_ms).await?;
+            fault::point("resolver::settling");
             tx.commit().await?;
+            fault::point("resolver::settled");
             self.add(&mut settled, moved);
         }
         Ok(settled)
@@ -145,7 +151,9 @@ impl Resolver {
         }
         let affected: Vec<_> = affected.into_iter().collect();
         let moved = self.settle(&mut tx, &affected, now_ms).await?;
+        fault::point("resolver::following");
         tx.commit().await?;
+        fault::point("resolver::followed");
         // Ready by the graph and not by the database: a dependency was added meanwhile, or one was reopened.
         let weighs = |moved: &&Moved| matches!(moved.now.state, TaskState::Pending | TaskState::Ready);
         settled.behind |= moved

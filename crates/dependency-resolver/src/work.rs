@@ -30,6 +30,7 @@ pub struct Work {
     queue: Queue,
     readiness: Readiness,
     reconcile: Duration,
+    aging_ms: Option<i64>,
     ended: CancellationToken,
     /// Whether the database failed the last time, as it was logged. Nothing is read from the streams until it works.
     outage: bool,
@@ -54,6 +55,7 @@ impl Work {
             queue,
             readiness: service.readiness.clone(),
             reconcile: service.config.reconcile.interval(),
+            aging_ms: i64::try_from(service.config.dispatch.aging_ms).ok().filter(|ms| *ms > 0),
             ended,
             outage: false,
             owed: Vec::new(),
@@ -75,6 +77,7 @@ impl Work {
                 _ = reconcile.tick() => {
                     let mended = self.rebuild().await;
                     metrics::repaired("readiness", mended);
+                    self.promote().await;
                     self.check().await;
                 }
                 Some(first) = plans.next(), if !self.outage => {
@@ -101,6 +104,17 @@ impl Work {
             acknowledge(std::mem::take(&mut self.owed)).await;
         }
         moved
+    }
+
+    /// Nothing is lost when it fails: the next time does it.
+    async fn promote(&self) {
+        if let Some(aging_ms) = self.aging_ms {
+            match self.store.promote_waiting(aging_ms, self.clock.now_ms()).await {
+                Ok(0) => {}
+                Ok(tasks) => debug!(tasks, "count as more urgent, having waited long"),
+                Err(error) => debug!(%error, "tasks that wait long could not be promoted"),
+            }
+        }
     }
 
     async fn follow(&mut self, batch: Vec<Delivery<Event>>) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use coditect_core::{Change, Priority, TaskId, TaskState, Trigger};
 use coditect_proto::v1::dependency_resolver_server::DependencyResolver;
-use coditect_proto::v1::{CriticalPathRequest, WhyRequest};
+use coditect_proto::v1::{CriticalPathRequest, TouchesRequest, WhyRequest};
 use coditect_queue::message::Event;
-use coditect_service::config::OptionalTasks;
+use coditect_service::config::{CyclePolicy, OptionalTasks};
 use coditect_store::{AttemptEnd, Durability, PlannedDocument, PlannedTask, Store};
 use dependency_resolver::api::Server;
 use dependency_resolver::resolver::{Resolver, Settled};
@@ -29,7 +29,8 @@ impl Fixture {
         let url = format!("sqlite://{}", folder.path().join("test.db").display());
         let store = Store::open(&url, Durability::Normal).await.unwrap();
         store.migrate().await.unwrap();
-        let mut fixture = Self { _folder: folder, resolver: Resolver::new(store.clone()), store, contents: 0 };
+        let mut fixture =
+            Self { _folder: folder, resolver: Resolver::new(store.clone(), CyclePolicy::Hold), store, contents: 0 };
         fixture.plan(tasks).await;
         fixture
     }
@@ -46,7 +47,7 @@ impl Fixture {
             key: (*key).to_owned(),
             title: format!("Task {key}"),
             section: Vec::new(),
-            description: String::new(),
+            description: "As docs/b.md says.".to_owned(),
             line,
             priority: Priority::P1,
             agent: None,
@@ -54,7 +55,7 @@ impl Fixture {
             steps: Vec::new(),
             acceptance: Vec::new(),
             verify: Vec::new(),
-            touches: Vec::new(),
+            touches: vec!["src/a.rs".to_owned()],
             script: None,
             depends_on: depends_on.iter().filter(known).map(ToString::to_string).collect(),
             dangling: depends_on.iter().filter(|key| !known(key)).map(ToString::to_string).collect(),
@@ -216,7 +217,7 @@ async fn a_failed_dependency_blocks_and_a_task_of_an_unknown_plan_asks_for_a_reb
 async fn why_says_what_a_task_waits_for_by_key_or_by_id() {
     let mut fixture = Fixture::with(&DIAMOND).await;
     fixture.rebuild().await;
-    let server = Server::new(Arc::new(Mutex::new(fixture.resolver)), fixture.store.clone());
+    let server = Server::new(Arc::new(Mutex::new(fixture.resolver)), fixture.store.clone(), 4);
     let why = |task: &str| server.why(Request::new(WhyRequest { task: task.to_owned() }));
     let answer = why("d").await.unwrap().into_inner();
     assert_eq!((answer.task.as_str(), answer.state.as_str(), answer.ready), ("plan/d", "pending", false));
@@ -284,7 +285,7 @@ async fn optional_tasks_are_left_out_and_what_waits_for_them_goes_on_in_the_same
 #[tokio::test]
 async fn optional_tasks_run_where_the_configuration_says_so() {
     let mut fixture = Fixture::with(&[]).await;
-    fixture.resolver = Resolver::new(fixture.store.clone()).with_optional(OptionalTasks::Run);
+    fixture.resolver = Resolver::new(fixture.store.clone(), CyclePolicy::Hold).with_optional(OptionalTasks::Run);
     fixture.plan_as(&[("a", &[])], |task| task.optional = true).await;
     assert_eq!(keys(&fixture.rebuild().await), ["a"]);
 }
@@ -297,10 +298,51 @@ async fn a_mark_in_the_plan_holds_a_task_and_why_says_so() {
     fixture.plan_as(&plan, |task| task.marker = if task.key == "a" { "blocked" } else { "pending" }.to_owned()).await;
     fixture.rebuild().await;
     assert_eq!(fixture.state("a").await, TaskState::Pending);
-    let server = Server::new(Arc::new(Mutex::new(fixture.resolver)), fixture.store.clone());
+    let server = Server::new(Arc::new(Mutex::new(fixture.resolver)), fixture.store.clone(), 4);
     let why = |task: &str| server.why(Request::new(WhyRequest { task: task.to_owned() }));
     let a = why("a").await.unwrap().into_inner();
     assert_eq!((a.ready, a.held.as_str()), (false, "marked blocked in the plan (line 1)"));
     let b = why("b").await.unwrap().into_inner();
     assert_eq!((b.held.as_str(), b.roots[0].cause.as_str()), ("", "held"));
+}
+
+#[tokio::test]
+async fn a_task_touches_what_the_plan_declares_and_what_its_text_speaks_of() {
+    let fixture = Fixture::with(&[("a", &[])]).await;
+    let server = Server::new(Arc::new(Mutex::new(fixture.resolver)), fixture.store.clone(), 4);
+    let request = TouchesRequest { task: "a".to_owned() };
+    let touches = server.touches(Request::new(request)).await.unwrap().into_inner();
+    assert_eq!((touches.declared, touches.mentioned), (vec!["src/a.rs".to_owned()], vec!["docs/b.md".to_owned()]));
+    assert!(touches.changed.is_empty());
+}
+
+#[tokio::test]
+async fn the_policy_to_break_cycles_sets_a_dependency_aside_and_says_so_until_it_is_changed_back() {
+    let mut fixture = Fixture::with(&[("1", &["3"]), ("2", &["1"]), ("3", &["2"]), ("4", &[])]).await;
+    let settled = fixture.rebuild().await;
+    assert_eq!(settled.ready.len(), 1, "only the task outside the cycle");
+    fixture.resolver = Resolver::new(fixture.store.clone(), CyclePolicy::BreakLowestPriority);
+    let settled = fixture.rebuild().await;
+    let ready: Vec<_> = settled.ready.iter().map(|entry| entry.task.as_str()).collect();
+    assert_eq!(ready, ["plan/3"], "the latest of equally urgent ones goes first");
+    let aside = fixture.store.dependencies_set_aside().await.unwrap();
+    assert_eq!(aside.len(), 1);
+    assert_eq!((aside[0].task.as_str(), aside[0].depends_on.as_str(), aside[0].at_ms), ("plan/3", "plan/2", 10));
+    assert!(fixture.rebuild().await.moved.is_empty(), "once is enough");
+    fixture.resolver = Resolver::new(fixture.store.clone(), CyclePolicy::Hold);
+    fixture.rebuild().await;
+    assert_eq!(fixture.state("3").await, TaskState::Pending);
+    assert!(fixture.store.dependencies_set_aside().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_dependency_that_is_set_aside_holds_again_once_the_plan_has_no_cycle() {
+    let mut fixture = Fixture::with(&[("1", &["2"]), ("2", &["1"])]).await;
+    fixture.resolver = Resolver::new(fixture.store.clone(), CyclePolicy::BreakLowestPriority);
+    fixture.rebuild().await;
+    assert_eq!(fixture.state("2").await, TaskState::Ready);
+    fixture.plan(&[("1", &[]), ("2", &["1"])]).await;
+    fixture.rebuild().await;
+    assert_eq!((fixture.state("1").await, fixture.state("2").await), (TaskState::Ready, TaskState::Pending));
+    assert!(fixture.store.dependencies_set_aside().await.unwrap().is_empty());
 }

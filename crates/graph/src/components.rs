@@ -52,7 +52,7 @@ const UNSEEN: u32 = u32::MAX;
 
 /// Tarjan's algorithm with its own stack, so that depth costs heap and not stack. A component is emitted after all
 /// components that can be reached from it.
-fn tarjan(next: &[Vec<u32>]) -> Vec<Vec<u32>> {
+pub(crate) fn tarjan(next: &[Vec<u32>]) -> Vec<Vec<u32>> {
     let mut found = vec![UNSEEN; next.len()];
     let mut low = vec![0; next.len()];
     let mut open = vec![false; next.len()];

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::Graph;
-use crate::model::{Edge, TaskId};
+use crate::graph::{Graph, Link};
+use crate::model::{Edge, EdgeKind, TaskId};
 use crate::shortest::Ring;
 
 /// A group of unfinished tasks that wait for each other.
@@ -15,7 +15,8 @@ pub struct Cycle {
     pub members: Vec<TaskId>,
     /// A shortest way round: each task depends on the next, and the last is the first again.
     pub path: Vec<TaskId>,
-    /// The edge of `path` to doubt first: that of the least urgent dependent, among equals of the latest in the plan.
+    /// The edge of `path` to doubt first: that of the least urgent dependent, among equals the one added last, then
+    /// that of the latest dependent in the plan.
     /// Removing it breaks this way round; a group may have others.
     pub suggestion: Edge,
 }
@@ -47,10 +48,27 @@ impl Graph {
         self.cycle(&members, &self.ring(&members).through(at))
     }
 
-    fn sorted(&self, members: &[u32]) -> Vec<u32> {
+    pub(crate) fn sorted(&self, members: &[u32]) -> Vec<u32> {
         let mut members = members.to_vec();
         members.sort_unstable_by_key(|&at| self.place(at));
         members
+    }
+
+    /// How much an edge that gates is to be doubted.
+    pub(crate) fn doubt(&self, from: u32, to: u32) -> impl Ord {
+        (self.priority(from), self.added(from, to), self.place(from))
+    }
+
+    /// An edge that gates.
+    pub(crate) fn blocks(&self, from: u32, to: u32) -> Edge {
+        Edge { added: self.added(from, to), ..Edge::blocks(self.id(from), self.id(to)) }
+    }
+
+    fn added(&self, from: u32, to: u32) -> i64 {
+        let slot = self.slot(from);
+        let mut links = slot.dependencies.iter().zip(&slot.added);
+        let gates = |link: &Link| link.to == to && link.kind == EdgeKind::Blocks;
+        links.find_map(|(link, added)| gates(link).then_some(*added)).unwrap_or_default()
     }
 
     /// The component's inner edges, from dependent to dependency, by position in `members`.
@@ -63,8 +81,8 @@ impl Graph {
     fn cycle(&self, members: &[u32], path: &[usize]) -> Option<Cycle> {
         let mut path: Vec<u32> = path.iter().map(|&at| members[at]).collect();
         path.push(*path.first()?);
-        let doubtful = path.windows(2).max_by_key(|edge| (self.priority(edge[0]), self.place(edge[0])))?;
-        let suggestion = Edge::blocks(self.id(doubtful[0]), self.id(doubtful[1]));
+        let doubtful = path.windows(2).max_by_key(|edge| self.doubt(edge[0], edge[1]))?;
+        let suggestion = self.blocks(doubtful[0], doubtful[1]);
         Some(Cycle { members: self.ids(members), path: self.ids(&path), suggestion })
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Slot {
     pub(crate) node: Option<Node>,
     /// In the order in which they were given, each once.
     pub(crate) dependencies: Vec<Link>,
+    /// When each of them was added.
+    pub(crate) added: Vec<i64>,
     pub(crate) dependents: BTreeSet<Link>,
     /// How many `blocks` dependencies are not met.
     pub(crate) unmet: u32,
@@ -51,7 +53,7 @@ impl Graph {
             let Ok(from) = graph.find(&edge.dependent) else { continue };
             let link = Link { to: graph.intern(edge.dependency), kind: edge.kind };
             if seen.insert((from, link)) {
-                graph.connect(from, link);
+                graph.connect(from, link, edge.added);
                 graph.settle(from);
             }
         }
@@ -105,10 +107,10 @@ impl Graph {
         let at = self.find(id)?;
         let old = self.disconnect(at);
         let mut seen = HashSet::new();
-        for Dependency { id, kind } in dependencies {
+        for Dependency { id, kind, added } in dependencies {
             let link = Link { to: self.intern(id), kind };
             if seen.insert(link) {
-                self.connect(at, link);
+                self.connect(at, link, added);
             }
         }
         for link in old {
@@ -178,16 +180,18 @@ impl Graph {
         }
     }
 
-    fn connect(&mut self, from: u32, link: Link) {
+    fn connect(&mut self, from: u32, link: Link, added: i64) {
         self.slot_mut(link.to).dependents.insert(Link { to: from, ..link });
         let waits = link.kind == EdgeKind::Blocks && !self.slot(link.to).is_met();
         let slot = self.slot_mut(from);
         slot.dependencies.push(link);
+        slot.added.push(added);
         slot.unmet += u32::from(waits);
     }
 
     fn disconnect(&mut self, from: u32) -> Vec<Link> {
         let links = std::mem::take(&mut self.slot_mut(from).dependencies);
+        self.slot_mut(from).added.clear();
         self.slot_mut(from).unmet = 0;
         for link in &links {
             self.slot_mut(link.to).dependents.remove(&Link { to: from, ..*link });

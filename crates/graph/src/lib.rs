@@ -20,6 +20,7 @@
 //! assert_eq!(graph.set_state("1", NodeState::Met).unwrap(), ["2"]);
 //! ```
 
+mod breaking;
 mod components;
 mod cycles;
 mod graph;
@@ -27,6 +28,7 @@ mod model;
 mod query;
 mod rank;
 pub mod render;
+mod schedule;
 mod shortest;
 mod why;
 
@@ -35,4 +37,5 @@ pub use graph::Graph;
 pub use model::{Dependency, Edge, EdgeKind, Node, NodeState, TaskId, UnknownTask};
 pub use query::{Standing, Summary};
 pub use rank::DEFAULT_ESTIMATE_MINUTES;
+pub use schedule::{Expected, Forecast, Foreseen};
 pub use why::{Cause, Root, Unmet, Why};

@@ -78,13 +78,17 @@ pub struct Edge {
     /// What the reference means.
     #[serde(default)]
     pub kind: EdgeKind,
+    /// When the reference came into the plan, as any number that grows; of the edges of a cycle the latest is doubted
+    /// first. 0 where it is not known.
+    #[serde(default)]
+    pub added: i64,
 }
 
 impl Edge {
     /// `dependent` must wait for `dependency`.
     #[must_use]
     pub fn blocks(dependent: impl Into<TaskId>, dependency: impl Into<TaskId>) -> Self {
-        Self { dependent: dependent.into(), dependency: dependency.into(), kind: EdgeKind::Blocks }
+        Self { dependent: dependent.into(), dependency: dependency.into(), kind: EdgeKind::Blocks, added: 0 }
     }
 }
 
@@ -96,13 +100,16 @@ pub struct Dependency {
     /// What the reference means.
     #[serde(default)]
     pub kind: EdgeKind,
+    /// As [`Edge::added`].
+    #[serde(default)]
+    pub added: i64,
 }
 
 impl Dependency {
     /// A dependency that gates.
     #[must_use]
     pub fn blocks(id: impl Into<TaskId>) -> Self {
-        Self { id: id.into(), kind: EdgeKind::Blocks }
+        Self { id: id.into(), kind: EdgeKind::Blocks, added: 0 }
     }
 }
 

@@ -3,7 +3,7 @@
 use coditect_core::Priority;
 use serde::{Deserialize, Serialize};
 
-use crate::graph::{Graph, blocking};
+use crate::graph::{Graph, Link, blocking};
 use crate::model::{Dependency, Edge, Node, NodeState, TaskId};
 
 /// Where a task stands, its dependencies considered.
@@ -79,8 +79,12 @@ impl Graph {
     #[must_use]
     pub fn dependencies(&self, id: &str) -> Vec<Dependency> {
         let Ok(at) = self.find(id) else { return Vec::new() };
-        let links = self.slot(at).dependencies.iter();
-        links.map(|link| Dependency { id: self.slot(link.to).id.clone(), kind: link.kind }).collect()
+        let links = self.slot(at).dependencies.iter().zip(&self.slot(at).added);
+        let named = |(link, added): (&Link, &i64)| {
+            let id = self.slot(link.to).id.clone();
+            Dependency { id, kind: link.kind, added: *added }
+        };
+        links.map(named).collect()
     }
 
     /// Where a task stands.
@@ -172,5 +176,5 @@ impl Graph {
 }
 
 fn edge(dependent: &str, dependency: Dependency) -> Edge {
-    Edge { dependent: dependent.to_owned(), dependency: dependency.id, kind: dependency.kind }
+    Edge { dependent: dependent.to_owned(), dependency: dependency.id, kind: dependency.kind, added: dependency.added }
 }

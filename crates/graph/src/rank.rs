@@ -87,7 +87,12 @@ impl Graph {
         best.map(|(at, _)| at)
     }
 
-    fn estimate(&self, at: u32) -> i64 {
+    /// By slot, the [`rank`](Self::rank).
+    pub(crate) fn rank_minutes(&self) -> Vec<Option<i64>> {
+        self.chains().into_iter().map(|chain| chain.map(|chain| chain.minutes)).collect()
+    }
+
+    pub(crate) fn estimate(&self, at: u32) -> i64 {
         let given = self.slot(at).node.as_ref().and_then(|node| node.estimate_minutes);
         given.unwrap_or(DEFAULT_ESTIMATE_MINUTES).max(0)
     }

@@ -102,6 +102,16 @@ impl Graph {
         })
     }
 
+    /// How many open tasks wait for a task, directly or through other open tasks; none once it is met.
+    ///
+    /// # Errors
+    /// [`UnknownTask`] when there is no such task.
+    pub fn holds_up(&self, id: &str) -> Result<usize, UnknownTask> {
+        let at = self.find(id)?;
+        let direct = if self.slot(at).is_met() { Vec::new() } else { self.held_up(at).collect() };
+        Ok(self.all_behind(at, &direct))
+    }
+
     /// Follows unmet dependencies to where they end. The task itself and its own cycle are no roots of it.
     fn roots(&self, start: u32, components: &Components) -> Vec<Root> {
         let mut cycles: HashSet<u32> = components.cycle_of(start).map(|members| members[0]).into_iter().collect();

@@ -94,6 +94,22 @@ fn a_cycle_is_shown_by_its_shortest_way_round_and_its_least_urgent_edge() {
 }
 
 #[test]
+fn of_equally_urgent_edges_of_a_cycle_the_one_added_last_is_doubted() {
+    let edge = |from: &str, to: &str, added| Edge { added, ..Edge::blocks(from, to) };
+    let nodes = (0..).zip(["a", "b", "c"]).map(|(order, id)| Node { order, ..Node::new(id) });
+    let graph = Graph::build(nodes, [edge("a", "b", 1), edge("b", "c", 7), edge("c", "a", 2)]);
+    assert_eq!(graph.cycles()[0].suggestion, edge("b", "c", 7));
+    assert_eq!(graph.breaking(), [edge("b", "c", 7)]);
+}
+
+#[test]
+fn every_way_round_is_broken_and_not_more_than_that() {
+    let graph = plan("a b c d e", &[("a", "b"), ("b", "a"), ("b", "c"), ("c", "b"), ("d", "d"), ("e", "a")]);
+    let aside = graph.breaking();
+    assert_eq!(aside, [Edge::blocks("b", "a"), Edge::blocks("c", "b"), Edge::blocks("d", "d")]);
+}
+
+#[test]
 fn a_task_that_depends_on_itself_is_a_cycle_of_one() {
     let graph = plan("a", &[("a", "a")]);
     assert_eq!(graph.cycles()[0].path, ["a", "a"]);

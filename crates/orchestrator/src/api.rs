@@ -202,6 +202,17 @@ impl Api for Orchestrator {
         Ok(Response::new(self.whole_graph().await.map_err(internal)?))
     }
 
+    async fn forecast(&self, request: Request<v1::ForecastRequest>) -> Reply<v1::ForecastResponse> {
+        let slots = match usize::try_from(request.into_inner().slots) {
+            Ok(0) => self.config().dispatch.max_concurrent as usize,
+            Ok(slots) => slots,
+            Err(_) => {
+                return Err(Status::invalid_argument("`slots` is how many tasks are worked on at once: 1 or more"));
+            }
+        };
+        Ok(Response::new(self.foreseen(slots).await.map_err(internal)?))
+    }
+
     async fn get_history(&self, request: Request<v1::GetHistoryRequest>) -> Reply<v1::HistoryResponse> {
         Ok(Response::new(self.history(request.into_inner().since_ms).await.map_err(internal)?))
     }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use coditect_core::{Breaker, BreakerScope, Clock, TaskId};
 use coditect_proto::v1;
 use coditect_queue::QueueError;
+use coditect_service::explain::explain;
+use coditect_service::forecast::forecast;
 use coditect_service::graph;
 use coditect_store::{StoreError, Tally};
 
@@ -24,27 +26,13 @@ impl Orchestrator {
     /// Why a task is, or is not, worked on. `None`: the graph has no such task.
     pub(crate) async fn why(&self, task: &TaskId) -> Result<Option<v1::WhyResponse>, StoreError> {
         let (tasks, edges) = self.store.graph().await?;
-        let states: HashMap<&str, _> = tasks.iter().map(|task| (task.id.as_str(), task.life.state)).collect();
-        let Ok(why) = graph::graph(&tasks, &edges).why(task.as_str()) else { return Ok(None) };
-        let state = |id: &str| states.get(id).map(ToString::to_string).unwrap_or_default();
-        let root = |root: coditect_graph::Root| v1::Root {
-            cause: graph::cause(root.cause, states.get(root.id.as_str()).copied()).to_owned(),
-            task: root.id,
-        };
-        let line = tasks.iter().find(|known| known.id == *task).map(|known| known.line);
-        let held = line.filter(|_| why.held).map(graph::held);
-        Ok(Some(v1::WhyResponse {
-            state: state(&why.id),
-            task: why.id,
-            ready: why.ready,
-            unmet: why.unmet.into_iter().map(|u| v1::Unmet { state: state(&u.id), task: u.id }).collect(),
-            roots: why.roots.into_iter().map(root).collect(),
-            cycle: why.cycle.map(|cycle| cycle.path).unwrap_or_default(),
-            dangling: why.dangling,
-            held: held.unwrap_or_default(),
-            dependents: why.dependents,
-            holds_up: i64::try_from(why.holds_up).unwrap_or(i64::MAX),
-        }))
+        explain(&self.store, &graph::graph(&tasks, &edges), task).await
+    }
+
+    /// When all would be done with so many slots.
+    pub(crate) async fn foreseen(&self, slots: usize) -> Result<v1::ForecastResponse, StoreError> {
+        let (tasks, edges) = self.store.graph().await?;
+        forecast(&self.store, &graph::graph(&tasks, &edges), &tasks, slots, self.clock.now_ms()).await
     }
 
     pub(crate) async fn whole_graph(&self) -> Result<v1::GraphResponse, StoreError> {

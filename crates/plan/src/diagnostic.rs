@@ -42,11 +42,19 @@ pub enum Code {
     BoxOutsideTask,
     /// Warning: a ticked task has steps that are not ticked.
     OpenSteps,
+    /// Error: the document is not JSON, or JSON without the lists it should have; it has no tasks.
+    NotJson,
+    /// Warning: front matter that is missing or no YAML; its lines are read one by one.
+    BadFrontMatter,
+    /// Warning: an entry in a list of tasks that is none: it has neither an id nor a title.
+    NotATask,
+    /// Warning: a word of status that is not known; it counts as not done.
+    UnknownStatus,
 }
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownDependency,
         Self::AmbiguousDependency,
         Self::SelfDependency,
@@ -60,6 +68,10 @@ impl Code {
         Self::BoxWithoutId,
         Self::BoxOutsideTask,
         Self::OpenSteps,
+        Self::NotJson,
+        Self::BadFrontMatter,
+        Self::NotATask,
+        Self::UnknownStatus,
     ];
 
     /// The name as it is printed, in kebab-case.
@@ -79,6 +91,10 @@ impl Code {
             Self::BoxWithoutId => "box-without-id",
             Self::BoxOutsideTask => "box-outside-task",
             Self::OpenSteps => "open-steps",
+            Self::NotJson => "not-json",
+            Self::BadFrontMatter => "bad-front-matter",
+            Self::NotATask => "not-a-task",
+            Self::UnknownStatus => "unknown-status",
         }
     }
 
@@ -86,9 +102,11 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::UnknownDependency | Self::AmbiguousDependency | Self::SelfDependency | Self::TooManyDependencies => {
-                Severity::Error
-            }
+            Self::UnknownDependency
+            | Self::AmbiguousDependency
+            | Self::SelfDependency
+            | Self::TooManyDependencies
+            | Self::NotJson => Severity::Error,
             _ => Severity::Warning,
         }
     }
@@ -133,6 +151,11 @@ impl<'a> Sink<'a> {
     pub(crate) fn add(&mut self, code: Code, (line, column): (usize, usize), message: String, help: String) {
         let (severity, path) = (code.severity(), self.path.to_owned());
         self.found.push(Diagnostic { severity, code, path, line, column, message, help });
+    }
+
+    /// Takes over what was found before.
+    pub(crate) fn extend(&mut self, found: Vec<Diagnostic>) {
+        self.found.extend(found);
     }
 
     /// Everything found, in the order of the document.

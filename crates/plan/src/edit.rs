@@ -1,6 +1,6 @@
 //! Changing the status of tasks, and nothing else.
 //!
-//! A box task changes between its brackets. A task that is a heading changes in its steps, and in the
+//! A box task changes between its brackets, a task that is data in the value of its status. A task that is a heading changes in its steps, and in the
 //! heading and the status field where the document keeps its status there. Every other byte stays.
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::formats::Format;
 use crate::label;
 use crate::marker::MarkerStatus;
-use crate::model::{Anchor, Plan, PlanTask, Step, Tick};
+use crate::model::{Anchor, Group, Plan, PlanTask, Slot, Step, Tick};
 
 /// One replaced piece of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,12 +91,37 @@ impl Plan {
             by_task.insert(task.span.start, (task, *status));
         }
         let mut splices = Vec::new();
-        for (task, status) in by_task.into_values() {
-            if task.status != status {
-                task_splices(text, self, task, status, &mut splices)?;
+        for (task, status) in by_task.values() {
+            if task.status != *status {
+                task_splices(text, self, task, *status, &mut splices)?;
             }
         }
+        splices.extend(self.groups(&by_task));
         Ok(apply(text, splices))
+    }
+}
+
+impl Plan {
+    /// What becomes of the boxes around the changed tasks: ticked with the last task they wait for, opened with the
+    /// first.
+    fn groups(&self, changed: &BTreeMap<usize, (&PlanTask, MarkerStatus)>) -> Vec<Splice> {
+        let spelt = |status| self.format.marker(status).unwrap_or_default();
+        let change = |group: &Group| {
+            let settled = |after: bool| {
+                group.required.iter().filter_map(|at| self.tasks.get(*at)).all(|task| {
+                    let new = changed.get(&task.span.start).filter(|_| after).map(|(_, status)| *status);
+                    new.unwrap_or(task.status).is_settled()
+                })
+            };
+            match (settled(false), settled(true), group.status) {
+                (false, true, status) if !group.open && status != MarkerStatus::Completed => {
+                    Some(marked(&group.marker, spelt(MarkerStatus::Completed)))
+                }
+                (true, false, MarkerStatus::Completed) => Some(marked(&group.marker, spelt(MarkerStatus::Pending))),
+                _ => None,
+            }
+        };
+        self.style.groups.iter().filter_map(change).collect()
     }
 }
 
@@ -122,11 +147,11 @@ fn task_splices(
     status: MarkerStatus,
     splices: &mut Vec<Splice>,
 ) -> Result<(), EditError> {
+    let not_in_format = || EditError::NotInFormat { key: task.key.clone(), status, format: plan.format };
     match &task.anchor {
         Anchor::Box { marker } => {
-            let not_expressible = || EditError::NotInFormat { key: task.key.clone(), status, format: plan.format };
             let Some(spelling) = plan.format.marker(status) else {
-                return if status == MarkerStatus::InProgress { Ok(()) } else { Err(not_expressible()) };
+                return if status == MarkerStatus::InProgress { Ok(()) } else { Err(not_in_format()) };
             };
             splices.push(marked(marker, spelling));
             if status == MarkerStatus::Completed {
@@ -134,8 +159,25 @@ fn task_splices(
             }
             Ok(())
         }
+        Anchor::Value { own, steps } => {
+            let Some(word) = own.words.word(status) else {
+                return if status == MarkerStatus::InProgress { Ok(()) } else { Err(not_in_format()) };
+            };
+            splices.push(filled(own, word));
+            if status == MarkerStatus::Completed {
+                let open = task.steps.iter().zip(steps).filter(|(step, _)| !step.status.is_settled());
+                splices.extend(open.filter_map(|(_, slot)| Some(filled(slot, slot.words.word(status)?))));
+            }
+            Ok(())
+        }
         Anchor::Heading { text: heading, ticks, status_field } => {
-            let not_expressible = || EditError::NotExpressible { key: task.key.clone(), status };
+            let not_expressible = || {
+                let (key, format) = (task.key.clone(), plan.format);
+                match format.marker(status) {
+                    Some(_) => EditError::NotExpressible { key, status },
+                    None => EditError::NotInFormat { key, status, format },
+                }
+            };
             if !task.steps.is_empty() {
                 let changes = step_changes(plan.format, task, status).ok_or_else(not_expressible)?;
                 if changes.is_empty() {
@@ -186,6 +228,10 @@ fn step_changes(format: Format, task: &PlanTask, status: MarkerStatus) -> Option
 
 fn open(steps: &[Step]) -> impl Iterator<Item = &Step> {
     steps.iter().filter(|s| !s.status.is_settled())
+}
+
+fn filled(slot: &Slot, word: &str) -> Splice {
+    Splice { range: slot.range.clone(), text: format!("{}{word}{}", slot.before, slot.after) }
 }
 
 fn marked(marker: &Range<usize>, spelling: &str) -> Splice {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::formats::Format;
 use crate::label;
 use crate::lines::{Kind, Line};
 
@@ -40,7 +41,8 @@ pub(crate) struct Outline {
 }
 
 impl Outline {
-    pub(crate) fn new(document: &str, lines: &[Line<'_>]) -> Self {
+    /// The outline of a document in this format.
+    pub(crate) fn new(document: &str, lines: &[Line<'_>], format: Format) -> Self {
         let mut headings: Vec<Heading> = Vec::new();
         let mut of_line = Vec::with_capacity(lines.len());
         let mut open: Vec<usize> = Vec::new();
@@ -59,6 +61,7 @@ impl Outline {
                     Role::Acceptance | Role::Commands if is_task => Role::Plain,
                     other => other,
                 };
+                let role = if format.is_work(*level, raw, role) { Role::Plain } else { role };
                 let title = label::without_ticks(raw).replace("**", "");
                 open.push(headings.len());
                 headings.push(Heading { line, level: *level, text: text.clone(), title, parent, role });

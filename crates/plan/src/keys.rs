@@ -134,14 +134,14 @@ impl Places {
 
 /// Names already given.
 #[derive(Default)]
-struct Used {
+pub(crate) struct Used {
     names: HashSet<String>,
     next: HashMap<String, usize>,
 }
 
 impl Used {
     /// `name`, or `name@2` and so on where it is taken already; whether it was.
-    fn take(&mut self, name: String) -> (String, bool) {
+    pub(crate) fn take(&mut self, name: String) -> (String, bool) {
         let lower = name.to_ascii_lowercase();
         if self.names.insert(lower.clone()) {
             return (name, false);
@@ -158,7 +158,7 @@ impl Used {
 }
 
 /// An id as part of a key.
-fn safe_id(id: &str) -> String {
+pub(crate) fn safe_id(id: &str) -> String {
     let mut safe = String::new();
     for c in id.chars().take(LONGEST_ID) {
         let c = if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };

@@ -23,6 +23,7 @@ mod keys;
 mod label;
 mod lines;
 mod marker;
+mod mentions;
 mod model;
 mod scopes;
 mod select;
@@ -37,6 +38,7 @@ pub use edit::{Edit, EditError, Splice};
 pub use estimate::parse_minutes;
 pub use formats::{Format, UnknownFormat};
 pub use marker::{MarkerStatus, UnknownStatus};
+pub use mentions::paths_in;
 pub use model::{Dependency, Plan, PlanTask, Step, UnresolvedDependency};
 pub use urgency::parse_priority;
 

@@ -6,7 +6,7 @@ use coditect_core::Priority;
 use serde::{Serialize, Serializer};
 
 use crate::diagnostic::Diagnostic;
-use crate::formats::Format;
+use crate::formats::{Format, Words};
 use crate::marker::MarkerStatus;
 
 /// A plan as it was read.
@@ -171,11 +171,33 @@ pub(crate) enum Anchor {
         /// The value of its `Status:` field.
         status_field: Option<Range<usize>>,
     },
+    /// In a value of data: front matter or JSON.
+    Value {
+        /// Its own.
+        own: Slot,
+        /// Those of its steps, as many as there are steps; none where steps have no status of their own.
+        steps: Vec<Slot>,
+    },
 }
 
-/// How the document words what is finished.
+/// Room for a word of status in data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// What is replaced (empty: something is inserted).
+    pub range: Range<usize>,
+    /// What is written before the word.
+    pub before: &'static str,
+    /// What is written behind it.
+    pub after: &'static str,
+    /// The words that can stand there.
+    pub words: Words,
+}
+
+/// What an edit has to know of the document besides its tasks: how it words what is finished, and its groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Style {
+    /// Boxes that are no tasks themselves, for they only gather the tasks beneath them.
+    pub groups: Vec<Group>,
     /// The first tick of a finished heading.
     pub tick: Option<Tick>,
 }
@@ -187,4 +209,17 @@ pub(crate) struct Tick {
     pub leading: bool,
     /// The tick and its status words.
     pub text: String,
+}
+
+/// A box around tasks: ticked when what it gathers is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// Between its brackets.
+    pub marker: Range<usize>,
+    /// What its marker says.
+    pub status: MarkerStatus,
+    /// The tasks that have to be settled: by number, the optional ones only where there are no others.
+    pub required: Vec<usize>,
+    /// Whether it has open boxes of its own beneath it, which are no tasks: then it is never ticked here.
+    pub open: bool,
 }

@@ -39,12 +39,12 @@ pub(crate) struct Source<'a, 'l> {
 }
 
 impl<'a> Source<'a, '_> {
-    fn text(&self, range: &std::ops::Range<usize>) -> &'a str {
+    pub(crate) fn text(&self, range: &std::ops::Range<usize>) -> &'a str {
         self.document.get(range.clone()).unwrap_or_default()
     }
 
     /// The box on a line, if it is one that can be a task or a step.
-    fn work(&self, line: usize) -> Option<(&Checkbox, &'a str)> {
+    pub(crate) fn work(&self, line: usize) -> Option<(&Checkbox, &'a str)> {
         let Kind::Item { checkbox: Some(checkbox), text } = &self.lines.get(line)?.kind else { return None };
         let free = !matches!(self.scopes.get(line), Some(Some(Key::Acceptance | Key::Legend | Key::Verify)));
         (free && self.outline.role_of_line(line) == Role::Plain).then(|| (checkbox, self.text(text)))
@@ -58,7 +58,16 @@ pub(crate) fn select<'a>(source: &Source<'a, '_>, sink: &mut Sink<'_>) -> Select
         return by_heading(source, &tasks, sink);
     }
     let with_ids = (0..source.lines.len()).any(|i| source.work(i).is_some_and(|(_, t)| label::label(t).is_some()));
-    by_box(source, with_ids, sink)
+    by_box(source, with_ids, &|text| label::label(text).filter(|_| with_ids), sink)
+}
+
+/// Takes the outermost boxes for the tasks, and those nested ones to which `id_of` gives an id.
+pub(crate) fn outermost<'a>(
+    source: &Source<'a, '_>,
+    id_of: &dyn Fn(&'a str) -> Option<&'a str>,
+    sink: &mut Sink<'_>,
+) -> Selection<'a> {
+    by_box(source, false, &|text| id_of(text).map(|id| Label { id, word: true, rest: text }), sink)
 }
 
 /// Per heading, its label where the heading is a task.
@@ -129,7 +138,12 @@ fn own_contents(source: &Source<'_, '_>) -> Vec<Contents> {
     own
 }
 
-fn by_heading<'a>(source: &Source<'a, '_>, tasks: &[Option<Label<'a>>], sink: &mut Sink<'_>) -> Selection<'a> {
+/// Headings as tasks: those with a label.
+pub(crate) fn by_heading<'a>(
+    source: &Source<'a, '_>,
+    tasks: &[Option<Label<'a>>],
+    sink: &mut Sink<'_>,
+) -> Selection<'a> {
     let mut drafts = Vec::new();
     // Per heading, the draft it is or is part of.
     let mut of_heading: Vec<Option<usize>> = Vec::with_capacity(tasks.len());
@@ -167,11 +181,37 @@ fn by_heading<'a>(source: &Source<'a, '_>, tasks: &[Option<Label<'a>>], sink: &m
     Selection { drafts, owner }
 }
 
-fn by_box<'a>(source: &Source<'a, '_>, with_ids: bool, sink: &mut Sink<'_>) -> Selection<'a> {
+fn by_box<'a>(
+    source: &Source<'a, '_>,
+    with_ids: bool,
+    label_of: &dyn Fn(&'a str) -> Option<Label<'a>>,
+    sink: &mut Sink<'_>,
+) -> Selection<'a> {
+    let (selection, left_out) = boxes(source, |_, text, around| {
+        let label = label_of(text);
+        let is_task = match (around, label) {
+            (None, label) => label.is_some() || !with_ids,
+            (Some(around), Some(label)) => !with_ids || !extends(label.id, around.id.unwrap_or_default()),
+            (Some(_), None) => false,
+        };
+        is_task.then(|| (label.map(|l| l.id), label.map_or(text, |l| l.rest)))
+    });
+    if with_ids {
+        without_id(source, &left_out, sink);
+    }
+    selection
+}
+
+/// Boxes as tasks: of each box's line, text and the task around it, `choose` says whether it is one, and then its id
+/// and what follows the id. A nested box that is none is a step; the lines of the others come second.
+pub(crate) fn boxes<'a>(
+    source: &Source<'a, '_>,
+    choose: impl Fn(usize, &'a str, Option<&Draft<'a>>) -> Option<(Option<&'a str>, &'a str)>,
+) -> (Selection<'a>, Vec<usize>) {
     let mut drafts: Vec<Draft<'a>> = Vec::new();
     let mut owner = Vec::with_capacity(source.lines.len());
     let mut open: Vec<(usize, usize)> = Vec::new(); // indent, draft
-    let (mut after_blank, mut plain_boxes) = (false, Vec::new());
+    let (mut after_blank, mut left_out) = (false, Vec::new());
     for (i, line) in source.lines.iter().enumerate() {
         match &line.kind {
             Kind::Heading { .. } | Kind::Rule => open.clear(),
@@ -181,25 +221,19 @@ fn by_box<'a>(source: &Source<'a, '_>, with_ids: bool, sink: &mut Sink<'_>) -> S
                     open.pop();
                 }
                 if let Some((checkbox, text)) = source.work(i) {
-                    let label = label::label(text).filter(|_| with_ids);
                     let parent = open.last().map(|(_, draft)| *draft);
-                    let is_task = match (parent.and_then(|p| drafts.get(p)), label) {
-                        (None, label) => label.is_some() || !with_ids,
-                        (Some(around), Some(label)) => !extends(label.id, around.id.unwrap_or_default()),
-                        (Some(_), None) => false,
-                    };
-                    if is_task {
+                    if let Some((id, rest)) = choose(i, text, parent.and_then(|p| drafts.get(p))) {
                         open.push((line.indent, drafts.len()));
                         drafts.push(Draft {
                             line: i,
                             heading: source.outline.of_line.get(i).copied().flatten(),
                             checkbox: Some(checkbox.clone()),
-                            id: label.map(|l| l.id),
-                            rest: label.map_or(text, |l| l.rest),
+                            id,
+                            rest,
                             parent,
                         });
                     } else if parent.is_none() {
-                        plain_boxes.push((i, text));
+                        left_out.push(i);
                     }
                 }
             }
@@ -214,7 +248,13 @@ fn by_box<'a>(source: &Source<'a, '_>, with_ids: bool, sink: &mut Sink<'_>) -> S
         after_blank = line.kind == Kind::Blank;
         owner.push(open.last().map(|(_, draft)| *draft));
     }
-    for (i, text) in plain_boxes {
+    (Selection { drafts, owner }, left_out)
+}
+
+/// Says of boxes that they are left out because they have no id.
+pub(crate) fn without_id(source: &Source<'_, '_>, lines: &[usize], sink: &mut Sink<'_>) {
+    for i in lines.iter().copied() {
+        let Some((_, text)) = source.work(i) else { continue };
         let column = source.lines.get(i).map_or(1, |l| l.indent + 1);
         let title: String = text.chars().take(60).collect();
         sink.add(
@@ -224,7 +264,6 @@ fn by_box<'a>(source: &Source<'a, '_>, with_ids: bool, sink: &mut Sink<'_>) -> S
             "other boxes in this document have ids; give this one an id, or indent it under its task".into(),
         );
     }
-    Selection { drafts, owner }
 }
 
 /// Whether a nested id is a part of the id around it (`3.2.1` of `3.2`): such a box is a step.

@@ -19,10 +19,14 @@ pub(crate) fn is_person(name: &str) -> bool {
     ["human", "person", "manual", "a person", "a human"].iter().any(|n| name.eq_ignore_ascii_case(n))
 }
 
-/// Whether a title says that a person is needed: `[human]`, `(manual)`, or a checkpoint.
+/// Whether a title says that a person is needed: `[human]`, `(manual)`.
 pub(crate) fn asks_for_person(title: &str) -> bool {
-    let lower = title.to_lowercase();
-    lower.starts_with("checkpoint") || title.contains('👤') || tagged(&lower, &["human", "manual"])
+    is_for_person(title)
+}
+
+/// Whether a title says so by a mark: `[human]`, `(manual)`.
+pub(crate) fn is_for_person(title: &str) -> bool {
+    title.contains('👤') || tagged(&title.to_lowercase(), &["human", "manual"])
 }
 
 /// Whether a title says that it can be left out: `(optional)`, `[optional]`.

@@ -383,7 +383,7 @@ fn optional_and_human_tasks_are_recognised() {
         "- [ ]* 1.1 Maybe\n- [ ] 1.2 Checkpoint: look\n- [ ] 1.3 Sign\n  **Agent:** human\n- [ ] 1.4 Extra (optional)\n",
     );
     let flags: Vec<_> = plan.tasks.iter().map(|t| (t.optional, t.human)).collect();
-    assert_eq!(flags, [(true, false), (false, true), (false, true), (true, false)]);
+    assert_eq!(flags, [(true, false), (false, false), (false, true), (true, false)]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tracing::{error, info};
 use crate::{
     Config, Readiness, ServiceName, Shutdown, admin,
     config::Live,
+    fault,
     grpc::{self, Api},
     listen, metrics,
     reload::Follower,
@@ -100,6 +101,7 @@ where
     F: FnOnce(Service) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
+    let _faults = fault::set_up();
     ExitCode::from(exit_code(name, std::env::args_os(), run))
 }
 

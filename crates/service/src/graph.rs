@@ -4,11 +4,21 @@ use coditect_core::TaskState;
 use coditect_graph::{Cause, Cycle, Edge, EdgeKind, Graph, Node, NodeState};
 use coditect_store::{GraphEdge, GraphTask};
 
-/// The graph of these tasks, which are in the order of the plan.
+/// The graph of these tasks, which are in the order of the plan, without the dependencies that are set aside.
 #[must_use]
 pub fn graph(tasks: &[GraphTask], edges: &[GraphEdge]) -> Graph {
+    build(tasks, edges.iter().filter(|edge| !edge.set_aside))
+}
+
+/// The graph as it is planned, with every dependency.
+#[must_use]
+pub fn planned(tasks: &[GraphTask], edges: &[GraphEdge]) -> Graph {
+    build(tasks, edges)
+}
+
+fn build<'e>(tasks: &[GraphTask], edges: impl IntoIterator<Item = &'e GraphEdge>) -> Graph {
     let nodes = (0u64..).zip(tasks).map(|(order, task)| node(order, task));
-    Graph::build(nodes, edges.iter().map(edge))
+    Graph::build(nodes, edges.into_iter().map(edge))
 }
 
 /// What a task's state means to those that wait for it.
@@ -100,7 +110,7 @@ fn edge(edge: &GraphEdge) -> Edge {
         // What is not known holds, rather than letting a task start too early.
         _ => EdgeKind::Blocks,
     };
-    Edge { dependent: edge.task.to_string(), dependency: edge.depends_on.to_string(), kind }
+    Edge { dependent: edge.task.to_string(), dependency: edge.depends_on.to_string(), kind, added: edge.added_at_ms }
 }
 
 #[cfg(test)]

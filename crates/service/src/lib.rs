@@ -20,6 +20,9 @@ pub mod boot;
 pub mod clock;
 pub mod config;
 pub mod database;
+pub mod explain;
+pub mod fault;
+pub mod forecast;
 pub mod graph;
 pub mod grpc;
 pub mod ids;
@@ -32,6 +35,7 @@ mod reload;
 mod shutdown;
 pub mod telemetry;
 pub mod ticker;
+pub mod touches;
 pub mod trace;
 
 pub use boot::Service;

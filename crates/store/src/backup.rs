@@ -19,13 +19,14 @@ use crate::{Engine, Store, StoreError};
 pub use file::{list, verify};
 
 /// Every table, each after those that it refers to.
-pub const TABLES: [&str; 18] = [
+pub const TABLES: [&str; 19] = [
     "documents",
     "document_revisions",
     "epics",
     "features",
     "tasks",
     "task_dependencies",
+    "dependencies_set_aside",
     "attempts",
     "task_events",
     "agent_execution_log",

@@ -162,7 +162,7 @@ impl Tx {
                 }
             }
         }
-        synced.changed += self.write_dependencies(planned).await?;
+        synced.changed += self.write_dependencies(planned, now_ms).await?;
         for (task, wish) in &synced.wishes {
             self.wish(task, *wish, revision, now_ms).await?;
         }
@@ -398,7 +398,7 @@ impl Tx {
     }
 
     /// Writes the edges that differ; answers how many did.
-    async fn write_dependencies(&mut self, planned: &PlannedDocument) -> Result<i64, StoreError> {
+    async fn write_dependencies(&mut self, planned: &PlannedDocument, now_ms: i64) -> Result<i64, StoreError> {
         let rows: Vec<(String, String)> = sqlx::query_as(
             "SELECT d.task_id, d.depends_on FROM task_dependencies d JOIN tasks t ON t.id = d.task_id \
              WHERE t.document_id = $1 AND d.kind = 'blocks'",
@@ -429,11 +429,12 @@ impl Tx {
         }
         for (task, depends_on) in after.difference(&before) {
             sqlx::query(
-                "INSERT INTO task_dependencies (task_id, depends_on, kind) VALUES ($1, $2, 'blocks') \
+                "INSERT INTO task_dependencies (task_id, depends_on, kind, added_at_ms) VALUES ($1, $2, 'blocks', $3) \
                  ON CONFLICT (task_id, depends_on, kind) DO NOTHING",
             )
             .bind(task)
             .bind(depends_on)
+            .bind(now_ms)
             .execute(&mut *self.inner)
             .await
             .map_err(StoreError::during("add a dependency"))?;

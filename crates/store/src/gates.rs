@@ -100,7 +100,9 @@ impl Tx {
             "SELECT human, optional, \
              CASE WHEN dangling = '[]' AND marker <> 'blocked' THEN 0 ELSE 1 END AS held, \
              (SELECT COUNT(*) FROM task_dependencies d JOIN tasks p ON p.id = d.depends_on \
-              WHERE d.task_id = t.id AND d.kind = 'blocks' AND p.state NOT IN ('completed', 'skipped')) AS unmet, ",
+              WHERE d.task_id = t.id AND d.kind = 'blocks' AND p.state NOT IN ('completed', 'skipped') \
+              AND NOT EXISTS (SELECT 1 FROM dependencies_set_aside s \
+              WHERE s.task_id = d.task_id AND s.depends_on = d.depends_on)) AS unmet, ",
             ends!(),
             " AS ends FROM tasks t WHERE id = $1"
         ))

@@ -47,6 +47,10 @@ pub struct GraphEdge {
     pub depends_on: TaskId,
     /// `blocks`, `informs` or `relates`.
     pub kind: String,
+    /// When it was first synced; 0 where that is not known.
+    pub added_at_ms: i64,
+    /// It gates nothing for now: see [`Tx::set_aside`].
+    pub set_aside: bool,
 }
 
 impl GraphTask {
@@ -92,22 +96,66 @@ impl Store {
             })
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
-        let rows: Vec<(String, String, String)> =
-            sqlx::query_as("SELECT task_id, depends_on, kind FROM task_dependencies ORDER BY task_id, depends_on")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(StoreError::during("read the graph"))?;
+        let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
+            "SELECT d.task_id, d.depends_on, d.kind, d.added_at_ms, CASE WHEN s.task_id IS NULL THEN 0 ELSE 1 END \
+             FROM task_dependencies d LEFT JOIN dependencies_set_aside s \
+             ON s.task_id = d.task_id AND s.depends_on = d.depends_on AND d.kind = 'blocks' \
+             ORDER BY d.task_id, d.depends_on",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read the graph"))?;
         let edges = rows
             .into_iter()
-            .map(|(task, depends_on, kind)| {
+            .map(|(task, depends_on, kind, added_at_ms, set_aside)| {
                 Ok(GraphEdge {
                     task: task_id("task_dependencies", task)?,
                     depends_on: task_id("task_dependencies", depends_on)?,
                     kind,
+                    added_at_ms,
+                    set_aside: set_aside != 0,
                 })
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
         Ok((tasks, edges))
+    }
+}
+
+impl Store {
+    /// Lets ready tasks count as one level more urgent for each `aging_ms` that they have been ready, so that none waits
+    /// for ever behind more urgent ones that keep coming. Answers for how many that changed.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn promote_waiting(&self, aging_ms: i64, now_ms: i64) -> Result<u64, StoreError> {
+        let levels = "CASE WHEN ($2 - ready_at_ms) / $1 > priority THEN priority ELSE ($2 - ready_at_ms) / $1 END";
+        let text = format!(
+            "UPDATE tasks SET promoted = {levels} WHERE state = 'ready' AND ready_at_ms <= $2 AND promoted <> {levels}"
+        );
+        let done = sqlx::query(sqlx::AssertSqlSafe(text))
+            .bind(aging_ms.max(1))
+            .bind(now_ms)
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::during("promote waiting tasks"))?;
+        Ok(done.rows_affected())
+    }
+
+    /// Of the `limit` attempts that landed last: the task's estimate in minutes, and how long it took from assignment
+    /// to landing, in milliseconds.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn durations_by_estimate(&self, limit: i64) -> Result<Vec<(Option<i64>, i64)>, StoreError> {
+        sqlx::query_as(
+            "SELECT t.estimate_minutes, a.ended_at_ms - a.assigned_at_ms FROM attempts a \
+             JOIN tasks t ON t.id = a.task_id WHERE a.state = 'landed' AND a.ended_at_ms IS NOT NULL \
+             ORDER BY a.ended_at_ms DESC LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read what tasks took"))
     }
 }
 

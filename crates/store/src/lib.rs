@@ -27,10 +27,12 @@ mod measures;
 mod metrics;
 mod overview;
 mod people;
+mod set_aside;
 mod settings;
 mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod told;
 mod wishes;
 
 pub use accounts::AccountPause;
@@ -50,5 +52,7 @@ pub use measures::{Bucket, Measures, Tally};
 pub use metrics::{DURATION_BOUNDS_MS, Durations, Used};
 pub use overview::{AttemptNotes, EpicRow, TaskBrief, TaskFilter, Transition};
 pub use people::AnswerRow;
+pub use set_aside::SetAside;
 pub use tasks::{DependencyRow, TaskRow};
+pub use told::Told;
 pub use wishes::{RefusedWish, Wish, WishRow};

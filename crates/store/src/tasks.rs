@@ -120,7 +120,8 @@ impl Store {
             .collect()
     }
 
-    /// At most `limit` tasks in `state`, in dispatch order: priority, then rank, then how long they have been ready.
+    /// At most `limit` tasks in `state`, in dispatch order: priority (see [`Store::promote_waiting`]), then rank, then
+    /// how long they have been ready.
     ///
     /// # Errors
     /// The database failed.
@@ -230,7 +231,7 @@ async fn tasks_in<'e>(
     sqlx::query(concat!(
         "SELECT ",
         task_columns!(),
-        " FROM tasks WHERE state = $1 ORDER BY priority, rank DESC, ready_at_ms, position LIMIT $2"
+        " FROM tasks WHERE state = $1 ORDER BY (priority - promoted), rank DESC, ready_at_ms, position LIMIT $2"
     ))
     .bind(state.as_str())
     .bind(limit)

@@ -13,6 +13,7 @@ import type {
   Account,
   Agent,
   Backup,
+  Forecast,
   Graph,
   History,
   LiveEvent,
@@ -86,6 +87,15 @@ export function useGraph(): UseQueryResult<Graph> {
     queryKey: ["graph"],
     queryFn: ({ signal }) => get<Graph>("/graph", signal),
     refetchInterval: 60_000,
+  });
+}
+
+export function useForecast(enabled: boolean): UseQueryResult<Forecast> {
+  return useQuery({
+    queryKey: ["forecast"],
+    queryFn: ({ signal }) => get<Forecast>("/forecast", signal),
+    refetchInterval: 30_000,
+    enabled,
   });
 }
 

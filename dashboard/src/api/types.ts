@@ -164,13 +164,25 @@ export interface Why {
   task: string;
   state: string;
   ready: boolean;
-  unmet: { task: string; state: string }[];
-  roots: { task: string; cause: string }[];
+  unmet: { task: string; state: string; title: string; agent?: string | null }[];
+  roots: { task: string; cause: string; title: string; agent?: string | null; holds_up: number }[];
+  skipped: string[];
+  set_aside: string[];
   cycle: string[];
   dangling: string[];
   dependents: string[] | number;
   holds_up: number;
   held?: string;
+}
+
+export interface Forecast {
+  slots: number;
+  now_ms: number;
+  finish_ms: number;
+  factor: number;
+  measured: number;
+  tasks: { task: string; start_ms: number; finish_ms: number; slack_ms: number | null }[];
+  held: string[];
 }
 
 export interface LogLine {

@@ -2,9 +2,9 @@
 
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { Link } from "react-router";
-import { useAccounts, useHistory, useStatus, useTask } from "../api/queries";
-import type { Account, Attempt, Epic, Figure, PlanProblem, Status, Task } from "../api/types";
-import { count, measure, plural, usd } from "../lib/format";
+import { useAccounts, useForecast, useHistory, useStatus, useTask } from "../api/queries";
+import type { Account, Attempt, Epic, Figure, Forecast, PlanProblem, Status, Task } from "../api/types";
+import { count, dateTime, duration, measure, plural, usd } from "../lib/format";
 import { byOrder, look } from "../lib/states";
 import { reasonBeside } from "../lib/words";
 import { Actions } from "../parts/actions";
@@ -31,6 +31,7 @@ export function Overview(): ReactNode {
               </div>
               <div className="stack">
                 <Problems problems={data.problems} />
+                <Prediction done={data.done || data.total === 0} />
                 <Epics epics={data.epics ?? []} />
                 <Accounts />
               </div>
@@ -290,6 +291,38 @@ function Problems({ problems }: { problems: PlanProblem[] }): ReactNode {
         ))}
       </ul>
     </Card>
+  );
+}
+
+/** When all would be done, if it goes on as it went so far. */
+function Prediction({ done }: { done: boolean }): ReactNode {
+  const forecast = useForecast(!done);
+  if (done) return null;
+  return (
+    <Card title="Prediction">
+      <Answered query={forecast} what="The prediction">
+        {(data) => <Predicted forecast={data} />}
+      </Answered>
+    </Card>
+  );
+}
+
+function Predicted({ forecast }: { forecast: Forecast }): ReactNode {
+  const { slots, now_ms, finish_ms, measured, tasks, held } = forecast;
+  if (tasks.length === 0) return <Empty>As things are, no task can start.</Empty>;
+  return (
+    <>
+      <p>
+        Done in <b className="num">{duration(finish_ms - now_ms)}</b> with {plural(slots, "slot")}, at{" "}
+        {dateTime(finish_ms)}.
+      </p>
+      <p className="dim">
+        From{" "}
+        {measured === 0 ? "estimates alone" : `estimates and what ${plural(measured, "finished task")} took`};
+        failures to come are not in it
+        {held.length > 0 && `, nor ${plural(held.length, "task")} that cannot start as things are`}.
+      </p>
+    </>
   );
 }
 

@@ -231,6 +231,10 @@ function WhyText({ why }: { why: Why }): ReactNode {
             {why.unmet.map((item) => (
               <li key={item.task} className="row-head">
                 <State state={item.state} /> <TaskLink id={item.task} />
+                <span className="dim ellipsis">
+                  {item.title}
+                  {item.agent && ` · ${item.agent}`}
+                </span>
               </li>
             ))}
           </ul>
@@ -242,11 +246,23 @@ function WhyText({ why }: { why: Why }): ReactNode {
           <ul className="plain">
             {why.roots.map((root) => (
               <li key={root.task}>
-                <TaskLink id={root.task} /> <span className="dim">{CAUSES[root.cause] ?? root.cause}</span>
+                <TaskLink id={root.task} />{" "}
+                <span className="dim">
+                  {root.title} {CAUSES[root.cause] ?? root.cause}
+                  {root.holds_up > 1 && `; ${plural(root.holds_up, "task")} wait for it`}
+                </span>
               </li>
             ))}
           </ul>
         </>
+      )}
+      {why.skipped.length > 0 && (
+        <p className="dim">Left out, so that they count as done for it: {why.skipped.join(", ")}.</p>
+      )}
+      {why.set_aside.length > 0 && (
+        <p className="dim">
+          Set aside, because they wait for each other: its dependency on {why.set_aside.join(", ")}.
+        </p>
       )}
       {why.holds_up > 0 && <p className="dim">It holds up {plural(why.holds_up, "other task")}.</p>}
     </div>

@@ -37,7 +37,11 @@ pub(crate) async fn run(args: Args) -> Result<u8, Failure> {
         match (args.json, args.watch) {
             (true, false) => output::json(&views::status(&status))?,
             (true, true) if changed => output::json_line(&views::status(&status))?,
-            (false, false) => show(&status, &paused_accounts(&args.target).await?)?,
+            (false, false) => {
+                let forecast =
+                    orchestrator.forecast(v1::ForecastRequest { slots: 0 }).await.ok().map(|f| f.into_inner());
+                show(&status, &paused_accounts(&args.target).await?, forecast.as_ref())?;
+            }
             (false, true) if changed => output::line(line(&status))?,
             _ => {}
         }
@@ -84,10 +88,13 @@ fn said(account: &v1::Account, now_ms: i64) -> String {
     format!("the account {} takes no attempts: {why}{}", account.name, until.unwrap_or_default())
 }
 
-fn show(status: &v1::Status, accounts: &[String]) -> Result<(), Failure> {
+fn show(status: &v1::Status, accounts: &[String], forecast: Option<&v1::ForecastResponse>) -> Result<(), Failure> {
     output::line(format_args!("{} {}", format!("{}:", status.project).bold(), line(status)))?;
     let (slots, executors) = (status.slots, status.executors);
     output::line(format_args!("{executors} executor(s) with {slots} slots"))?;
+    if let Some(said) = forecast.filter(|_| !status.done).and_then(predicted) {
+        output::line(said)?;
+    }
     if !status.running.is_empty() {
         output::line("")?;
         super::runs::show(&status.running)?;
@@ -128,6 +135,22 @@ pub(crate) fn is_gate(task: &v1::Task) -> bool {
 pub(crate) fn cure(task: &v1::Task) -> String {
     let what = if is_gate(task) { "approve" } else { "retry" };
     format!("coditect task {what} {}", task.id)
+}
+
+/// When everything would be done, in a sentence that says that it is a prediction; nothing where nothing can start.
+fn predicted(forecast: &v1::ForecastResponse) -> Option<String> {
+    forecast.tasks.first()?;
+    let v1::ForecastResponse { slots, now_ms, finish_ms, measured, held, .. } = forecast;
+    let from = match measured {
+        0 => "the plan's estimates alone".to_owned(),
+        1 => "estimates and 1 finished task".to_owned(),
+        count => format!("estimates and {count} finished tasks"),
+    };
+    let without = if held.is_empty() { String::new() } else { format!(", without {} that are held", held.len()) };
+    Some(format!(
+        "predicted: done in {} with {slots} slots{without} (from {from})",
+        output::duration(finish_ms - now_ms)
+    ))
 }
 
 /// Why a task is where it is, in a few words.
@@ -174,6 +197,27 @@ mod tests {
         };
         assert_eq!(cure(&task(None)), "coditect task approve plan/1");
         assert_eq!(cure(&task(Some("config"))), "coditect task retry plan/1");
+    }
+
+    #[test]
+    fn a_prediction_says_what_it_comes_from_and_nothing_is_predicted_of_nothing() {
+        let task = v1::ForecastTask { task: "plan/1".to_owned(), ..v1::ForecastTask::default() };
+        let held = vec!["plan/9".to_owned()];
+        let forecast = v1::ForecastResponse {
+            slots: 5,
+            now_ms: 1_000,
+            finish_ms: 61_000,
+            measured: 12,
+            tasks: vec![task],
+            held,
+            ..v1::ForecastResponse::default()
+        };
+        let said = predicted(&forecast).unwrap();
+        assert!(
+            said.contains("with 5 slots, without 1 that are held (from estimates and 12 finished tasks)"),
+            "{said}"
+        );
+        assert_eq!(predicted(&v1::ForecastResponse::default()), None);
     }
 
     #[test]

@@ -212,6 +212,9 @@ async fn why(one: One) -> Result<u8, Failure> {
     if task.reason.is_some() || task.failure.is_some() {
         output::line(format_args!("  because {}", reason(&task)))?;
     }
+    if why.since_ms > 0 {
+        output::line(format_args!("  since {}", output::duration(output::now_ms() - why.since_ms)))?;
+    }
     for sentence in sentences(&why) {
         output::line(format_args!("  {sentence}"))?;
     }
@@ -246,7 +249,9 @@ pub(crate) fn sentences(why: &v1::WhyResponse) -> Vec<String> {
             "open" => "not finished".to_owned(),
             state => words(state),
         };
-        said.push(format!("it waits for {} ({state})", unmet.task));
+        let by = unmet.agent.as_deref().map(|agent| format!(", {agent}")).unwrap_or_default();
+        let place = place(&unmet.path, unmet.line);
+        said.push(format!("it waits for {} ({state}{by}){place}", named(&unmet.task, &unmet.title)));
     }
     for root in &why.roots {
         let cause = match root.cause.as_str() {
@@ -260,12 +265,32 @@ pub(crate) fn sentences(why: &v1::WhyResponse) -> Vec<String> {
             "held" => "is marked blocked in the plan; it goes on when the mark is gone",
             cause => cause,
         };
-        said.push(format!("in the end: {} {cause}", root.task));
+        let more = if root.holds_up > 1 { format!("; {} tasks wait for it", root.holds_up) } else { String::new() };
+        let place = place(&root.path, root.line);
+        said.push(format!("in the end: {} {cause}{more}{place}", named(&root.task, &root.title)));
+    }
+    for task in &why.skipped {
+        said.push(format!("{task} counts as done for it: it was left out"));
+    }
+    for task in &why.set_aside {
+        said.push(format!("{task} does not hold it: that dependency is set aside, as the two wait for each other"));
+    }
+    for related in &why.related {
+        let what = if related.kind == "informs" { "profits from" } else { "has to do with" };
+        said.push(format!("it {what} {} ({}), and does not wait for it", related.task, words(&related.state)));
     }
     if why.holds_up > 0 {
         said.push(format!("{} task(s) wait for it", why.holds_up));
     }
     said
+}
+
+fn named(task: &str, title: &str) -> String {
+    if title.is_empty() { task.to_owned() } else { format!("{task} {}", output::short(title, 60)) }
+}
+
+fn place(path: &str, line: i64) -> String {
+    if path.is_empty() { String::new() } else { format!(" [{path}:{line}]") }
 }
 
 async fn intervene(wish: Wish, action: &str, text: &str, agent: &str) -> Result<u8, Failure> {

@@ -29,8 +29,8 @@ impl Slow {
 
     pub(crate) fn set_dependencies(&mut self, id: &str, dependencies: Vec<Dependency>) {
         self.edges.retain(|edge| edge.dependent != id);
-        for Dependency { id: to, kind } in dependencies {
-            let edge = Edge { dependent: id.to_owned(), dependency: to, kind };
+        for Dependency { id: to, kind, added } in dependencies {
+            let edge = Edge { dependent: id.to_owned(), dependency: to, kind, added };
             if !self.edges.contains(&edge) {
                 self.edges.push(edge);
             }

@@ -86,6 +86,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(documented!(act))
         .routes(documented!(runs))
         .routes(documented!(graph))
+        .routes(documented!(forecast))
         .routes(documented!(history))
         .routes(documented!(accounts))
         .routes(documented!(agents))
@@ -269,6 +270,27 @@ async fn runs(State(app): State<App>) -> Answer<v1::ListRunsResponse> {
               (status = "default", body = ErrorBody, description = "refused")))]
 async fn graph(State(app): State<App>) -> Answer<v1::GraphResponse> {
     Ok(Json(app.orchestrator.get_graph(Request::new(v1::GetGraphRequest {})).await?.into_inner()))
+}
+
+/// With how many slots.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ForecastQuery {
+    /// How many tasks are worked on at once; as many as the configuration allows unless said.
+    #[param(minimum = 1)]
+    slots: Option<i64>,
+}
+
+/// A prediction: when each unfinished task would be worked on, and when all would be done.
+#[utoipa::path(get, path = "/api/v1/forecast", tag = "overview", params(ForecastQuery),
+    responses((status = 200, body = v1::ForecastResponse, description = "granted"),
+              (status = "default", body = ErrorBody, description = "refused")))]
+async fn forecast(
+    State(app): State<App>,
+    Params(ForecastQuery { slots }): Params<ForecastQuery>,
+) -> Answer<v1::ForecastResponse> {
+    let request = v1::ForecastRequest { slots: slots.unwrap_or_default() };
+    Ok(Json(app.orchestrator.forecast(Request::new(request)).await?.into_inner()))
 }
 
 /// Since when.

@@ -163,6 +163,8 @@ async fn the_status_has_what_runs_with_its_last_line_and_the_figures() {
     assert_eq!(site.get("/api/v1/accounts").await["accounts"][0]["active"], 1);
     assert_eq!(site.get("/api/v1/agents").await["agents"][0]["breaker"]["state"], "closed");
     assert_eq!(site.get("/api/v1/graph").await["nodes"][0]["key"], "1.1");
+    let forecast = site.get("/api/v1/forecast?slots=2").await;
+    assert_eq!((&forecast["slots"], &forecast["factor"], &forecast["measured"]), (&2.into(), &1.0.into(), &0.into()));
 }
 
 #[tokio::test]
@@ -328,6 +330,7 @@ async fn every_route_is_in_the_document_and_every_reference_in_it_resolves() {
         ("post", "/api/v1/tasks/{id}/actions"),
         ("get", "/api/v1/runs"),
         ("get", "/api/v1/graph"),
+        ("get", "/api/v1/forecast"),
         ("get", "/api/v1/history"),
         ("get", "/api/v1/accounts"),
         ("get", "/api/v1/agents"),

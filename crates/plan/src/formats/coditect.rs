@@ -14,32 +14,44 @@ use crate::lines::{self, Kind, Line};
 use crate::marker::MarkerStatus;
 use crate::model::{Anchor, Plan, PlanTask, Step, Style};
 use crate::scopes;
-use crate::select::{self, Draft, Source};
+use crate::select::{self, Draft, Selection, Source};
 use crate::urgency;
 use crate::values;
 
 pub(crate) fn parse(path: &str, document: &str) -> Plan {
+    parse_with(path, document, Format::Coditect, select::select)
+}
+
+/// Reads markdown of another dialect whose tasks are those that `select` chooses.
+pub(crate) fn parse_with<'a>(
+    path: &str,
+    document: &'a str,
+    format: Format,
+    select: impl Fn(&Source<'a, '_>, &mut Sink<'_>) -> Selection<'a>,
+) -> Plan {
     let mut sink = Sink::new(path);
-    let (lines, unbalanced) = lines::scan(document, Format::Coditect);
+    let (lines, unbalanced) = lines::scan(document, format);
     for line in unbalanced {
         let column = lines.get(line).map_or(1, |l| l.indent + 1);
         let message = "this code fence is never closed; it is read as if it were not there".to_owned();
         sink.add(Code::UnbalancedFence, (line + 1, column), message, "close it with a line of its own marks".into());
     }
-    let outline = Outline::new(document, &lines);
+    let outline = Outline::new(document, &lines, format);
     let scopes = scopes::scopes(document, &lines);
     let source = Source { document, lines: &lines, outline: &outline, scopes: &scopes };
-    let selection = select::select(&source, &mut sink);
+    let selection = select(&source, &mut sink);
     let (mut bodies, verify) = body::read(&source, &selection, &mut sink);
     let drafts = selection.drafts;
-    unknown_markers(document, &lines, &drafts, &bodies, &mut sink);
+    unknown_markers((document, format), &lines, &drafts, &bodies, &mut sink);
     let keys = keys::keys(&drafts, &outline, &lines, &mut sink);
     let mut style = Style::default();
     let mut tasks = Vec::with_capacity(drafts.len());
     for ((draft, body), key) in drafts.iter().zip(&mut bodies).zip(&keys) {
         let Some(line) = lines.get(draft.line) else { continue };
-        body.references.extend(inline_reference(draft.line, line));
-        let mut task = task(document, draft, body, line, &outline, &mut style);
+        if !matches!(format, Format::Obsidian | Format::GitHub) {
+            body.references.extend(inline_reference(draft.line, line));
+        }
+        let mut task = task((document, format), draft, body, line, &outline, &mut style);
         task.key.clone_from(key);
         task.parent = draft.parent.and_then(|p| keys.get(p)).cloned();
         open_steps(&task, &mut sink);
@@ -50,12 +62,12 @@ pub(crate) fn parse(path: &str, document: &str) -> Plan {
         &mut tasks,
         &mut sink,
     );
-    Plan { path: path.to_owned(), format: Format::Coditect, tasks, verify, diagnostics: sink.finish(), style }
+    Plan { path: path.to_owned(), format, tasks, verify, diagnostics: sink.finish(), style }
 }
 
 /// A task without its key, parent and dependencies.
 fn task(
-    document: &str,
+    (document, format): (&str, Format),
     draft: &Draft<'_>,
     body: &mut Body<'_>,
     line: &Line<'_>,
@@ -70,7 +82,11 @@ fn task(
     let titles = || sections.iter().filter_map(|h| outline.headings.get(*h)).map(|h| h.title.as_str());
     let anchor = anchor(document, draft, body, outline, style);
     let agent = body.agent.take().or_else(|| body.owner.take());
-    let human = body.human || agent.as_deref().is_some_and(values::is_person) || values::asks_for_person(draft.rest);
+    let says_so = match format {
+        Format::Obsidian | Format::GitHub => values::is_for_person(draft.rest),
+        _ => values::asks_for_person(draft.rest),
+    };
+    let human = body.human || says_so || agent.as_deref().is_some_and(values::is_person);
     let optional =
         body.optional || draft.checkbox.as_ref().is_some_and(|b| b.optional) || values::is_optional(draft.rest);
     PlanTask {
@@ -145,7 +161,8 @@ fn inline_reference(number: usize, line: &Line<'_>) -> Option<Reference> {
     Some(Reference { line: number, text: line.start + at..line.start + at + len })
 }
 
-fn open_steps(task: &PlanTask, sink: &mut Sink<'_>) {
+/// Remarks on a finished task whose steps are not.
+pub(crate) fn open_steps(task: &PlanTask, sink: &mut Sink<'_>) {
     let open = task.steps.iter().filter(|s| !s.status.is_settled()).count();
     if task.status == MarkerStatus::Completed && open > 0 {
         let message = format!("task `{}` is ticked, but {open} of its {} steps are not", task.key, task.steps.len());
@@ -153,7 +170,26 @@ fn open_steps(task: &PlanTask, sink: &mut Sink<'_>) {
     }
 }
 
-fn unknown_markers(document: &str, lines: &[Line<'_>], drafts: &[Draft<'_>], bodies: &[Body<'_>], sink: &mut Sink<'_>) {
+/// For dialects whose tools count every box: a ticked task with open steps is not done, whatever its own box says.
+pub(super) fn open_steps_are_open_tasks(plan: &mut Plan) {
+    for task in plan.tasks.iter_mut().filter(|t| t.status == MarkerStatus::Completed) {
+        if task.steps.iter().any(|s| !s.status.is_settled()) {
+            task.status = MarkerStatus::Pending;
+        }
+    }
+}
+
+fn unknown_markers(
+    (document, format): (&str, Format),
+    lines: &[Line<'_>],
+    drafts: &[Draft<'_>],
+    bodies: &[Body<'_>],
+    sink: &mut Sink<'_>,
+) {
+    let known: Vec<String> = MarkerStatus::ALL
+        .into_iter()
+        .filter_map(|s| Some(format!("[{}] {}", format.marker(s)?, s.as_str().replace('_', " "))))
+        .collect();
     let steps: HashSet<usize> = bodies.iter().flat_map(|b| &b.steps).map(|s| s.line - 1).collect();
     let tasks: HashSet<usize> = drafts.iter().map(|d| d.line).collect();
     for (i, line) in lines.iter().enumerate() {
@@ -161,7 +197,7 @@ fn unknown_markers(document: &str, lines: &[Line<'_>], drafts: &[Draft<'_>], bod
         if checkbox.status.is_none() && (steps.contains(&i) || tasks.contains(&i)) {
             let marker = document.get(checkbox.marker.clone()).unwrap_or_default();
             let message = format!("`[{marker}]` is no marker known here; it counts as not done");
-            let help = "use [ ], [x], [~] in progress, [!] blocked or [-] cancelled".to_owned();
+            let help = format!("use {}", known.join(", "));
             sink.add(Code::UnknownMarker, (i + 1, line.column(checkbox.marker.start)), message, help);
         }
     }

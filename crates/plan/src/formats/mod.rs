@@ -3,12 +3,30 @@
 //! All of them end in the same [`Plan`](crate::Plan); they differ in what a task is, in how its status is spelt
 //! ([`spelling`]) and in what their structure implies.
 
+mod backlog_md;
 mod coditect;
+mod front;
+mod github;
+mod ids;
+mod json;
+mod kiro;
+mod note;
+mod obsidian;
+mod openspec;
+mod order;
+mod ralph;
+mod ralphex;
+mod sniff;
+mod spec_kit;
 mod spelling;
+mod task_master;
 
 use serde::Serialize;
 
+use crate::headings::Role;
 use crate::model::Plan;
+
+pub(crate) use spelling::Words;
 
 /// The dialect a plan is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -78,14 +96,55 @@ impl Format {
     }
 
     /// Whether a document is surely written in this dialect.
-    const fn recognises(self, _path: &str, _text: &str) -> bool {
-        matches!(self, Self::Coditect)
+    fn recognises(self, path: &str, text: &str) -> bool {
+        match self {
+            Self::Kiro => kiro::recognises(path, text),
+            Self::SpecKit => spec_kit::recognises(path, text),
+            Self::OpenSpec => openspec::recognises(path, text),
+            Self::Ralphex => ralphex::recognises(path, text),
+            Self::Ralph => ralph::recognises(path, text),
+            Self::TaskMaster => task_master::recognises(path, text),
+            Self::BacklogMd => backlog_md::recognises(path, text),
+            Self::Obsidian => obsidian::recognises(text),
+            Self::GitHub => github::recognises(text),
+            Self::Coditect => true,
+        }
+    }
+
+    /// Whether a heading holds work in this dialect, although its title alone would say something else.
+    pub(crate) fn is_work(self, level: usize, title: &str, role: Role) -> bool {
+        match self {
+            Self::OpenSpec => role == Role::NotTasks && openspec::is_group(level, title),
+            Self::Ralphex => ralphex::is_task(level, title),
+            Self::SpecKit => spec_kit::is_phase(title),
+            _ => false,
+        }
     }
 
     /// Reads a document in this dialect.
     pub(crate) fn read(self, path: &str, text: &str) -> Plan {
-        coditect::parse(path, text)
+        match self {
+            Self::Kiro => kiro::parse(path, text),
+            Self::SpecKit => spec_kit::parse(path, text),
+            Self::OpenSpec => openspec::parse(path, text),
+            Self::Ralphex => ralphex::parse(path, text),
+            Self::Ralph => ralph::parse(path, text),
+            Self::TaskMaster => task_master::parse(path, text),
+            Self::BacklogMd => backlog_md::parse(path, text),
+            Self::Obsidian => obsidian::parse(path, text),
+            Self::GitHub => github::parse(path, text),
+            _ => coditect::parse(path, text),
+        }
     }
+}
+
+/// The texts of the lines that look like boxes, wherever they stand: a cheap first look at a document.
+fn boxes(document: &str) -> impl Iterator<Item = &str> {
+    document.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let bullet = line.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '*' | '+'));
+        line.split_once(']').filter(|(head, _)| bullet && head.len() < 16 && head.contains('[')).map(|(_, text)| text)
+    })
 }
 
 impl std::fmt::Display for Format {

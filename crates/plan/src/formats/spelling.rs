@@ -34,9 +34,74 @@ impl Format {
     }
 }
 
+/// The words a format that keeps its status in data has for it. One without a word for a status cannot say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Words(&'static [(MarkerStatus, &'static str)]);
+
+impl Words {
+    /// Backlog.md's statuses where a project has not set its own.
+    pub(crate) const BACKLOG_MD: Self = Self(&[
+        (MarkerStatus::Pending, "To Do"),
+        (MarkerStatus::InProgress, "In Progress"),
+        (MarkerStatus::Completed, "Done"),
+    ]);
+    /// Those of Task Master.
+    pub(crate) const TASK_MASTER: Self = Self(&[
+        (MarkerStatus::Pending, "pending"),
+        (MarkerStatus::InProgress, "in-progress"),
+        (MarkerStatus::Completed, "done"),
+        (MarkerStatus::Blocked, "blocked"),
+        (MarkerStatus::Cancelled, "cancelled"),
+    ]);
+    /// ralph's `passes`.
+    pub(crate) const PASSES: Self = Self(&[(MarkerStatus::Pending, "false"), (MarkerStatus::Completed, "true")]);
+    /// The `status` that some variants of ralph have in place of it.
+    pub(crate) const STORY: Self = Self(&[
+        (MarkerStatus::Pending, "pending"),
+        (MarkerStatus::InProgress, "in_progress"),
+        (MarkerStatus::Completed, "done"),
+    ]);
+
+    /// The word for a status.
+    pub(crate) fn word(self, status: MarkerStatus) -> Option<&'static str> {
+        self.0.iter().find(|(s, _)| *s == status).map(|(_, word)| *word)
+    }
+}
+
+/// What a word of status means, whatever its case and the marks between its parts; `None` where it is not known.
+/// Work that waits for a person (a review, a draft) is blocked: nothing may start on it.
+pub(crate) fn status_word(text: &str) -> Option<MarkerStatus> {
+    let plain: String = text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+    Some(match plain.as_str() {
+        "todo" | "pending" | "open" | "backlog" | "ready" | "new" | "notstarted" | "planned" => MarkerStatus::Pending,
+        "inprogress" | "doing" | "started" | "active" | "wip" => MarkerStatus::InProgress,
+        "done" | "complete" | "completed" | "closed" | "finished" | "resolved" => MarkerStatus::Completed,
+        "blocked" | "onhold" | "waiting" | "deferred" | "review" | "inreview" | "draft" | "testing" | "paused" => {
+            MarkerStatus::Blocked
+        }
+        "cancelled" | "canceled" | "dropped" | "abandoned" | "wontfix" | "wontdo" | "archived" | "obsolete" => {
+            MarkerStatus::Cancelled
+        }
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_word_reads_back_as_what_was_meant() {
+        for words in [Words::BACKLOG_MD, Words::TASK_MASTER, Words::STORY] {
+            for status in MarkerStatus::ALL {
+                if let Some(word) = words.word(status) {
+                    assert_eq!(status_word(word), Some(status), "{word}");
+                }
+            }
+        }
+        assert_eq!(status_word("IN-PROGRESS "), Some(MarkerStatus::InProgress));
+        assert_eq!(status_word("someday"), None);
+    }
 
     #[test]
     fn every_spelling_reads_back_as_what_was_meant() {

@@ -34,8 +34,8 @@ pub use load::DEFAULT_FILE;
 pub use reload::{Live, Reloaded, reload};
 pub use secret::{SecretText, SecretUrl};
 pub use work::{
-    ClaudeConfig, DispatchConfig, ExecutorConfig, OptionalTasks, PermissionMode, PlanConfig, ProjectConfig,
-    ReconcileConfig, RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
+    ClaudeConfig, CyclePolicy, CyclesConfig, DispatchConfig, ExecutorConfig, OptionalTasks, PermissionMode, PlanConfig,
+    ProjectConfig, ReconcileConfig, RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
 };
 
 use crate::ServiceName;
@@ -49,6 +49,8 @@ pub struct Config {
     pub project: ProjectConfig,
     /// The plan files.
     pub plan: PlanConfig,
+    /// Tasks that wait for each other.
+    pub cycles: CyclesConfig,
     /// The git repository that agents change.
     pub repository: RepositoryConfig,
     /// The database.
@@ -90,6 +92,7 @@ impl Default for Config {
         Self {
             project: Default::default(),
             plan: Default::default(),
+            cycles: Default::default(),
             repository: Default::default(),
             database: Default::default(),
             redis: Default::default(),

@@ -83,6 +83,10 @@ pub struct DispatchConfig {
     /// How many tasks may be under way at once, on all executors together.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_concurrent: u32,
+    /// For each so many milliseconds that a task has been ready, it counts as one level more urgent, so that none waits
+    /// for ever behind more urgent ones that keep coming; 0: never.
+    #[schemars(range(max = 31_536_000_000_u64))]
+    pub aging_ms: u64,
     /// The agent for tasks that name none and that no other agent fits.
     pub default_agent: String,
     /// The pool of executors that tasks go to.
@@ -91,8 +95,28 @@ pub struct DispatchConfig {
 
 impl Default for DispatchConfig {
     fn default() -> Self {
-        Self { max_concurrent: 5, default_agent: "general-purpose".into(), pool: "default".into() }
+        Self { max_concurrent: 5, aging_ms: 3_600_000, default_agent: "general-purpose".into(), pool: "default".into() }
     }
+}
+
+/// Tasks that wait for each other.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CyclesConfig {
+    /// What to do about them.
+    pub policy: CyclePolicy,
+}
+
+/// What to do about tasks that wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CyclePolicy {
+    /// They are held, and shown, until somebody mends the plan. Everything else goes on.
+    #[default]
+    Hold,
+    /// Of each way round, the dependency of the least urgent task is set aside (among equals the one added last), and
+    /// shown as such.
+    BreakLowestPriority,
 }
 
 /// The program that does the work of a task.

@@ -85,6 +85,21 @@ pub(crate) async fn ready_tasks_come_in_dispatch_order(database: &Database) {
     assert_eq!(ready(&database.store, 2).await, ["top", "long"]);
 }
 
+pub(crate) async fn a_task_that_waits_long_overtakes_more_urgent_ones(database: &Database) {
+    let of = |key: &str, priority| PlannedTask { priority, ..task(key, &[]) };
+    sync(database, "1", &[of("low", Priority::P3), of("top", Priority::P1)]).await;
+    let mut tx = database.store.begin().await.unwrap();
+    tx.settle(&id("low"), true, 20).await.unwrap().unwrap();
+    tx.settle(&id("top"), true, 1_000).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(database.store.promote_waiting(1_000, 1_019).await.unwrap(), 0);
+    assert_eq!(ready(&database.store, 10).await, ["top", "low"]);
+    assert_eq!(database.store.promote_waiting(500, 1_520).await.unwrap(), 2);
+    assert_eq!(ready(&database.store, 10).await, ["low", "top"], "P3 for three, P1 for one");
+    assert_eq!(database.store.promote_waiting(500, 900_000).await.unwrap(), 0, "there is nothing above P0");
+    assert_eq!(database.store.promote_waiting(1_000_000, 1_520).await.unwrap(), 2, "and back");
+}
+
 async fn ready(store: &Store, limit: i64) -> Vec<String> {
     store.tasks_in(TaskState::Ready, limit).await.unwrap().into_iter().map(|task| task.key).collect()
 }

@@ -95,6 +95,7 @@ on_both_engines! {
         the_graph_has_every_task_and_edge,
         dependencies_and_dependents_are_found,
         ready_tasks_come_in_dispatch_order,
+        a_task_that_waits_long_overtakes_more_urgent_ones,
         tasks_are_found_by_id_and_by_key,
         tasks_are_counted_by_state;
     adoption:
