@@ -7,7 +7,9 @@ use std::io;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{agents, backup, config, doctor, init, logs, migrate, pause, plan, queue, runs, status, task};
+use crate::commands::{
+    agents, backup, config, doctor, import, init, logs, migrate, pause, plan, queue, runs, status, task,
+};
 use crate::failure::{Failure, OK};
 use crate::{demo, guard, up};
 
@@ -61,6 +63,8 @@ enum Command {
     /// Backups of the database
     #[command(subcommand)]
     Backup(backup::Command),
+    /// Take over what an earlier tool's database says of the plan's tasks
+    Import(import::Args),
     /// Bring a database's schema up to date
     Migrate(migrate::Args),
     /// Print a completion script for a shell
@@ -96,6 +100,7 @@ pub(crate) fn run() -> Result<u8, Failure> {
         Command::Config(command) => config::run(command),
         Command::Doctor(args) => live(doctor::run(args)),
         Command::Backup(command) => live(backup::run(command)),
+        Command::Import(args) => live(import::run(args)),
         Command::Migrate(args) => live(migrate::run(args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "coditect", &mut io::stdout());

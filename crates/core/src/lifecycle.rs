@@ -56,7 +56,7 @@ pub enum Change {
         /// When the next attempt is due.
         due_at_ms: Option<i64>,
     },
-    /// A person's word, or the plan's.
+    /// A person's word, or the plan's ([`Trigger::Gate`], [`Trigger::LeaveOut`] and [`Trigger::Withdraw`] included).
     Intervene {
         /// What is asked.
         trigger: Trigger,

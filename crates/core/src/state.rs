@@ -29,13 +29,13 @@ pub enum TaskState {
     WaitingRetry,
     /// The result waits to be merged by others.
     AwaitingMerge,
-    /// Only a person can help.
+    /// Only a person can help, or the plan gives it to a person.
     NeedsHuman,
     /// Given up.
     Failed,
     /// Stopped by a person.
     Cancelled,
-    /// Left out by a person. Meets dependencies.
+    /// Left out by a person, or as optional. Meets dependencies.
     Skipped,
     /// Gone from the plan.
     Retired,
@@ -154,6 +154,12 @@ pub enum Trigger {
     DependenciesMet,
     /// Something it depends on is no longer met, or was added to the plan.
     DependenciesUnmet,
+    /// It may start, and the plan gives it to a person: it is put to one.
+    Gate,
+    /// It may start, and is left out as the plan can do without it.
+    LeaveOut,
+    /// The plan no longer has it put to a person, or left out.
+    Withdraw,
     /// An agent, an account and a slot were found for it.
     Assign,
     /// An executor took the attempt.
@@ -196,9 +202,12 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every trigger, in the order of the documentation.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::DependenciesMet,
         Self::DependenciesUnmet,
+        Self::Gate,
+        Self::LeaveOut,
+        Self::Withdraw,
         Self::Assign,
         Self::Claim,
         Self::BeginVerify,
@@ -226,6 +235,9 @@ impl Trigger {
         match self {
             Self::DependenciesMet => "dependencies_met",
             Self::DependenciesUnmet => "dependencies_unmet",
+            Self::Gate => "gate",
+            Self::LeaveOut => "leave_out",
+            Self::Withdraw => "withdraw",
             Self::Assign => "assign",
             Self::Claim => "claim",
             Self::BeginVerify => "begin_verify",
@@ -252,7 +264,9 @@ impl Trigger {
     #[must_use]
     pub const fn service(self) -> Service {
         match self {
-            Self::DependenciesMet | Self::DependenciesUnmet => Service::DependencyResolver,
+            Self::DependenciesMet | Self::DependenciesUnmet | Self::Gate | Self::LeaveOut | Self::Withdraw => {
+                Service::DependencyResolver
+            }
             Self::Assign => Service::TaskDispatcher,
             Self::Claim
             | Self::BeginVerify
@@ -312,6 +326,9 @@ pub const fn transition(from: TaskState, trigger: Trigger) -> Result<TaskState, 
     let to = match (trigger, from) {
         (T::DependenciesMet, S::Pending) => S::Ready,
         (T::DependenciesUnmet, S::Ready) => S::Pending,
+        (T::Gate, S::Pending | S::Ready) => S::NeedsHuman,
+        (T::LeaveOut, S::Pending | S::Ready) => S::Skipped,
+        (T::Withdraw, S::NeedsHuman | S::Skipped) => S::Pending,
         (T::Assign, S::Ready) => S::Assigned,
         (T::Claim, S::Assigned) => S::Running,
         (T::BeginVerify, S::Running) => S::Verifying,

@@ -80,6 +80,9 @@ fn any_change() -> impl Strategy<Value = Change> {
         Trigger::Reopen,
         Trigger::Retire,
         Trigger::Restore,
+        Trigger::Gate,
+        Trigger::LeaveOut,
+        Trigger::Withdraw,
     ]);
     let plain = prop::sample::select(vec![
         Trigger::DependenciesMet,

@@ -36,7 +36,8 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let config = &service.config;
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
     let Some(store) = database::open(&service, Durability::Normal).await else { return Ok(()) };
-    let resolver = Arc::new(Mutex::new(Resolver::new(store.clone(), config.cycles.policy)));
+    let resolver = Resolver::new(store.clone(), config.cycles.policy).with_optional(config.plan.optional);
+    let resolver = Arc::new(Mutex::new(resolver));
     let act = |term| act(&service, &queue, &resolver, term);
     let leading = leadership::lead(&service, &store, act, || standby::answer(&service, &queue, &store, &resolver));
     let api = api::api(Arc::clone(&resolver), store.clone(), config.dispatch.max_concurrent as usize);

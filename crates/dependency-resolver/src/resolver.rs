@@ -1,11 +1,11 @@
 //! The graph and the database: what is ready by the graph is settled in the database, which decides.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use coditect_core::{Service, TaskId, TaskState};
 use coditect_graph::{Graph, NodeState};
 use coditect_queue::message::{Event, Ready};
-use coditect_service::config::CyclePolicy;
+use coditect_service::config::{CyclePolicy, OptionalTasks};
 use coditect_service::{fault, graph as nodes};
 use coditect_store::{GraphTask, Moved, Store, Tx};
 
@@ -22,6 +22,7 @@ pub struct Resolver {
     graph: Graph,
     ranks: HashMap<String, i64>,
     told: Told,
+    optional: OptionalTasks,
     policy: CyclePolicy,
 }
 
@@ -40,7 +41,20 @@ impl Resolver {
     /// A resolver that knows nothing yet: [`Resolver::rebuild`] is the first thing to do.
     #[must_use]
     pub fn new(store: Store, policy: CyclePolicy) -> Self {
-        Self { store, graph: Graph::default(), ranks: HashMap::new(), told: Told::default(), policy }
+        Self {
+            store,
+            graph: Graph::default(),
+            ranks: HashMap::new(),
+            told: Told::default(),
+            policy,
+            optional: OptionalTasks::default(),
+        }
+    }
+
+    /// With what becomes of tasks that the plan can do without.
+    #[must_use]
+    pub fn with_optional(self, optional: OptionalTasks) -> Self {
+        Self { optional, ..self }
     }
 
     /// From here on it writes through the leader's `store`.
@@ -87,15 +101,15 @@ impl Resolver {
             .iter()
             .filter(|task| match task.life.state {
                 TaskState::Pending => self.graph.is_ready(task.id.as_str()),
-                TaskState::Ready => !self.graph.is_ready(task.id.as_str()),
-                _ => false,
+                TaskState::Ready => task.special || !self.graph.is_ready(task.id.as_str()),
+                _ => task.is_at_a_gate(),
             })
             .map(|task| task.id.clone())
             .collect();
         let mut settled = Settled::default();
         for chunk in misplaced.chunks(CHUNK) {
             let mut tx = self.store.begin().await?;
-            let moved = settle(&mut tx, chunk, now_ms).await?;
+            let moved = self.settle(&mut tx, chunk, now_ms).await?;
             fault::point("resolver::settling");
             tx.commit().await?;
             fault::point("resolver::settled");
@@ -136,15 +150,41 @@ impl Resolver {
             }
         }
         let affected: Vec<_> = affected.into_iter().collect();
-        let moved = settle(&mut tx, &affected, now_ms).await?;
+        let moved = self.settle(&mut tx, &affected, now_ms).await?;
         fault::point("resolver::following");
         tx.commit().await?;
         fault::point("resolver::followed");
         // Ready by the graph and not by the database: a dependency was added meanwhile, or one was reopened.
-        settled.behind |=
-            moved.iter().any(|m| (m.now.state == TaskState::Ready) != self.graph.is_ready(m.task.as_str()));
+        let weighs = |moved: &&Moved| matches!(moved.now.state, TaskState::Pending | TaskState::Ready);
+        settled.behind |= moved
+            .iter()
+            .filter(weighs)
+            .any(|m| (m.now.state == TaskState::Ready) != self.graph.is_ready(m.task.as_str()));
         self.add(&mut settled, moved);
         Ok(settled)
+    }
+
+    /// Settles these tasks, and what follows from it: of what is left out, the dependents may start.
+    async fn settle(&mut self, tx: &mut Tx, tasks: &[TaskId], now_ms: i64) -> anyhow::Result<Vec<Moved>> {
+        let (mut all, mut due) = (Vec::new(), tasks.iter().cloned().collect::<VecDeque<_>>());
+        while let Some(task) = due.pop_front() {
+            let skip = self.optional == OptionalTasks::Skip;
+            let Some(moved) = tx.settle(&task, skip, now_ms).await? else { continue };
+            tracing::debug!(%task, from = %moved.from, to = %moved.now.state, "settled");
+            let (before, after) = (nodes::node_state(moved.from), nodes::node_state(moved.now.state));
+            if before != after && self.graph.node(task.as_str()).is_some() {
+                let ready = self.graph.set_state(task.as_str(), after)?;
+                due.extend(ready.iter().filter_map(|id| id.parse::<TaskId>().ok()));
+            }
+            if before == NodeState::Met {
+                due.extend(tx.dependents(&task).await?);
+            }
+            if moved.now.state == TaskState::Pending && moved.from != TaskState::Ready {
+                due.push_back(task);
+            }
+            all.push(moved);
+        }
+        Ok(all)
     }
 
     /// The ranks of open tasks that are not what the database has; those in cycles have none, which is 0.
@@ -175,15 +215,4 @@ fn matters(event: &Event) -> bool {
             .is_ok_and(|state| state == TaskState::Pending || nodes::node_state(state) != NodeState::Open)
     };
     event.actor != Service::DependencyResolver.as_str() && (weighs(&event.from) || weighs(&event.to))
-}
-
-async fn settle(tx: &mut Tx, tasks: &[TaskId], now_ms: i64) -> anyhow::Result<Vec<Moved>> {
-    let mut all = Vec::new();
-    for task in tasks {
-        if let Some(moved) = tx.settle_readiness(task, now_ms).await? {
-            tracing::debug!(%task, from = %moved.from, to = %moved.now.state, "settled");
-            all.push(moved);
-        }
-    }
-    Ok(all)
 }

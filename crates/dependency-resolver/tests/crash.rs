@@ -106,6 +106,8 @@ async fn plan(world: &World) {
         script: None,
         depends_on: depends_on.iter().map(ToString::to_string).collect(),
         dangling: Vec::new(),
+        human: false,
+        optional: false,
         marker: "pending".to_owned(),
     };
     let planned = PlannedDocument {

@@ -7,7 +7,7 @@ use coditect_core::{Change, Priority, TaskId, TaskState, Trigger};
 use coditect_proto::v1::dependency_resolver_server::DependencyResolver;
 use coditect_proto::v1::{CriticalPathRequest, TouchesRequest, WhyRequest};
 use coditect_queue::message::Event;
-use coditect_service::config::CyclePolicy;
+use coditect_service::config::{CyclePolicy, OptionalTasks};
 use coditect_store::{AttemptEnd, Durability, PlannedDocument, PlannedTask, Store};
 use dependency_resolver::api::Server;
 use dependency_resolver::resolver::{Resolver, Settled};
@@ -36,6 +36,11 @@ impl Fixture {
     }
 
     async fn plan(&mut self, tasks: &[(&str, &[&str])]) {
+        self.plan_as(tasks, |_| {}).await;
+    }
+
+    /// As [`Self::plan`], each task changed in some way.
+    async fn plan_as(&mut self, tasks: &[(&str, &[&str])], edit: impl Fn(&mut PlannedTask)) {
         self.contents += 1;
         let known = |key: &&&str| tasks.iter().any(|(other, _)| other == *key);
         let task = |(line, (key, depends_on)): (i64, &(&str, &[&str]))| PlannedTask {
@@ -54,15 +59,19 @@ impl Fixture {
             script: None,
             depends_on: depends_on.iter().filter(known).map(ToString::to_string).collect(),
             dangling: depends_on.iter().filter(|key| !known(key)).map(ToString::to_string).collect(),
+            human: false,
+            optional: false,
             marker: "pending".to_owned(),
         };
+        let mut tasks: Vec<_> = (1..).zip(tasks).map(task).collect();
+        tasks.iter_mut().for_each(edit);
         let planned = PlannedDocument {
             id: "plan".to_owned(),
             path: "PLAN.md".to_owned(),
             format: "coditect".to_owned(),
             hash: self.contents.to_string(),
             diagnostics: "[]".to_owned(),
-            tasks: (1..).zip(tasks).map(task).collect(),
+            tasks,
         };
         let mut tx = self.store.begin().await.unwrap();
         tx.sync_document(&planned, "person", 1).await.unwrap();
@@ -221,6 +230,80 @@ async fn why_says_what_a_task_waits_for_by_key_or_by_id() {
     assert_eq!(why("nobody").await.unwrap_err().code(), Code::NotFound);
     let path = server.critical_path(Request::new(CriticalPathRequest {})).await.unwrap().into_inner().tasks;
     assert_eq!(path, ["plan/a", "plan/b", "plan/d"]);
+}
+
+#[tokio::test]
+async fn a_person_in_the_middle_is_asked_and_what_hangs_on_them_waits() {
+    let mut fixture = Fixture::with(&[]).await;
+    let chain: [(&str, &[&str]); 3] = [("a", &[]), ("b", &["a"]), ("c", &["b"])];
+    fixture.plan_as(&chain, |task| task.human = task.key == "b").await;
+    assert_eq!(keys(&fixture.rebuild().await), ["a"]);
+    let done = fixture.moves("a", Trigger::Complete).await;
+    let settled = fixture.follow(&[done]).await;
+    assert_eq!((keys(&settled).len(), settled.moved.len(), settled.behind), (0, 1, false));
+    assert_eq!(fixture.state("b").await, TaskState::NeedsHuman);
+    assert_eq!(fixture.rebuild().await, Settled::default());
+    let approved = fixture.moves("b", Trigger::Complete).await;
+    assert_eq!(keys(&fixture.follow(&[approved]).await), ["c"]);
+}
+
+#[tokio::test]
+async fn a_gate_that_the_plan_takes_away_is_an_agents_at_the_next_look() {
+    let mut fixture = Fixture::with(&[]).await;
+    fixture.plan_as(&[("a", &[])], |task| task.human = true).await;
+    assert!(keys(&fixture.rebuild().await).is_empty());
+    fixture.plan(&[("a", &[])]).await;
+    assert_eq!(keys(&fixture.rebuild().await), ["a"]);
+}
+
+#[tokio::test]
+async fn a_gate_is_put_again_when_a_person_says_retry() {
+    let mut fixture = Fixture::with(&[]).await;
+    fixture.plan_as(&[("a", &[])], |task| task.human = true).await;
+    fixture.rebuild().await;
+    let retried = fixture.moves("a", Trigger::Retry).await;
+    fixture.follow(&[retried]).await;
+    assert_eq!(fixture.state("a").await, TaskState::NeedsHuman);
+}
+
+#[tokio::test]
+async fn optional_tasks_are_left_out_and_what_waits_for_them_goes_on_in_the_same_look() {
+    let mut fixture = Fixture::with(&[]).await;
+    let chain: [(&str, &[&str]); 4] = [("a", &[]), ("b", &["a"]), ("c", &["b"]), ("d", &["c"])];
+    fixture.plan_as(&chain, |task| task.optional = matches!(task.key.as_str(), "b" | "c")).await;
+    fixture.rebuild().await;
+    let done = fixture.moves("a", Trigger::Complete).await;
+    assert_eq!(keys(&fixture.follow(&[done]).await), ["d"]);
+    assert_eq!((fixture.state("b").await, fixture.state("c").await), (TaskState::Skipped, TaskState::Skipped));
+
+    // No longer optional: it is to be done, and what hangs on it waits again.
+    fixture.plan_as(&chain, |task| task.optional = task.key == "b").await;
+    assert_eq!(keys(&fixture.rebuild().await), ["c"]);
+    assert_eq!(fixture.state("d").await, TaskState::Pending);
+}
+
+#[tokio::test]
+async fn optional_tasks_run_where_the_configuration_says_so() {
+    let mut fixture = Fixture::with(&[]).await;
+    fixture.resolver = Resolver::new(fixture.store.clone(), CyclePolicy::Hold).with_optional(OptionalTasks::Run);
+    fixture.plan_as(&[("a", &[])], |task| task.optional = true).await;
+    assert_eq!(keys(&fixture.rebuild().await), ["a"]);
+}
+
+#[tokio::test]
+async fn a_mark_in_the_plan_holds_a_task_and_why_says_so() {
+    let mut fixture = Fixture::with(&[("a", &[]), ("b", &["a"])]).await;
+    fixture.rebuild().await;
+    let plan: [(&str, &[&str]); 2] = [("a", &[]), ("b", &["a"])];
+    fixture.plan_as(&plan, |task| task.marker = if task.key == "a" { "blocked" } else { "pending" }.to_owned()).await;
+    fixture.rebuild().await;
+    assert_eq!(fixture.state("a").await, TaskState::Pending);
+    let server = Server::new(Arc::new(Mutex::new(fixture.resolver)), fixture.store.clone(), 4);
+    let why = |task: &str| server.why(Request::new(WhyRequest { task: task.to_owned() }));
+    let a = why("a").await.unwrap().into_inner();
+    assert_eq!((a.ready, a.held.as_str()), (false, "marked blocked in the plan (line 1)"));
+    let b = why("b").await.unwrap().into_inner();
+    assert_eq!((b.held.as_str(), b.roots[0].cause.as_str()), ("", "held"));
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ fn task(key: &str, depends_on: &[&str]) -> PlannedTask {
         script: None,
         depends_on: depends_on.iter().map(ToString::to_string).collect(),
         dangling: Vec::new(),
+        human: false,
+        optional: false,
         marker: "pending".to_owned(),
     }
 }

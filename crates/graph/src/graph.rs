@@ -244,7 +244,9 @@ impl Slot {
     }
 
     fn is_ready(&self) -> bool {
-        self.unmet == 0 && self.is_open() && self.node.as_ref().is_some_and(|node| node.dangling.is_empty())
+        self.unmet == 0
+            && self.is_open()
+            && self.node.as_ref().is_some_and(|node| node.dangling.is_empty() && !node.held)
     }
 }
 

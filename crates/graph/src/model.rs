@@ -41,6 +41,8 @@ pub struct Node {
     pub line: u32,
     /// Where it stands.
     pub state: NodeState,
+    /// Whether a person holds it: it does not become ready until they let go.
+    pub held: bool,
     /// References that resolved to nothing; while there are any, the task is held.
     pub dangling: Vec<String>,
 }

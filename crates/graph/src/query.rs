@@ -141,6 +141,10 @@ impl Graph {
         all
     }
 
+    pub(crate) fn is_held(&self, at: u32) -> bool {
+        self.slot(at).node.as_ref().is_some_and(|node| node.held)
+    }
+
     pub(crate) fn is_dangling(&self, at: u32) -> bool {
         self.slot(at).node.as_ref().is_some_and(|node| !node.dangling.is_empty())
             || blocking(&self.slot(at).dependencies).any(|to| self.slot(to).node.is_none())

@@ -25,6 +25,8 @@ pub struct Why {
     pub roots: Vec<Root>,
     /// The cycle it is in, with a shortest way from it back to itself.
     pub cycle: Option<Cycle>,
+    /// Whether a person holds it.
+    pub held: bool,
     /// Its references that resolve to nothing.
     pub dangling: Vec<String>,
     /// Open tasks that wait for it directly, in plan order; none once it is met.
@@ -63,6 +65,8 @@ pub enum Cause {
     Dangling,
     /// The task is in a cycle: the plan has to be mended.
     Cycle,
+    /// A person holds the task.
+    Held,
 }
 
 impl Graph {
@@ -91,6 +95,7 @@ impl Graph {
             unmet,
             roots,
             cycle,
+            held: self.is_held(at),
             dangling: self.dangling(at),
             holds_up: self.all_behind(at, &dependents),
             dependents: self.named(dependents),
@@ -123,6 +128,9 @@ impl Graph {
             }
             if self.ready.contains(&at) {
                 roots.insert((at, Cause::Ready));
+            }
+            if self.is_held(at) {
+                roots.insert((at, Cause::Held));
             }
             if self.is_dangling(at) {
                 roots.insert((at, Cause::Dangling));

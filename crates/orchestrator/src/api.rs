@@ -7,7 +7,7 @@ use coditect_store::{ExecutorRow, StoreError, TaskBrief, TaskFilter, TaskRow};
 use tonic::{Request, Response, Status};
 
 use crate::attempts::Fence;
-use crate::interventions::{Action, Word};
+use crate::interventions::{Action, Place, Word};
 use crate::status::PAUSE_ALL;
 use crate::{Orchestrator, answers};
 
@@ -86,7 +86,8 @@ impl Api for Orchestrator {
         let row = self.named(&request.into_inner().task).await?;
         let id = &row.id;
         let brief = self.brief(id).await?;
-        let actions = Action::ALL.into_iter().filter(|action| action.applies(brief.state));
+        let place = Place::of(&row.life, row.human);
+        let actions = Action::ALL.into_iter().filter(|action| action.applies(place));
         let dependencies = self.store.dependencies(id).await.map_err(internal)?;
         let dependents = self.store.dependents(id).await.map_err(internal)?;
         let attempts = self.store.attempts_of(id).await.map_err(internal)?;
@@ -131,8 +132,9 @@ impl Api for Orchestrator {
             agent: Some(agent).filter(|agent| !agent.is_empty()),
         };
         if !self.act(&row.id, &word).await.map_err(internal)? {
-            let state = self.store.state(&row.id).await.map_err(internal)?.unwrap_or(row.life.state);
-            let can: Vec<_> = Action::ALL.iter().filter(|action| action.applies(state)).map(|a| a.as_str()).collect();
+            let row = self.store.task(&row.id).await.map_err(internal)?.unwrap_or(row);
+            let (place, state) = (Place::of(&row.life, row.human), row.life.state);
+            let can: Vec<_> = Action::ALL.iter().filter(|action| action.applies(place)).map(|a| a.as_str()).collect();
             let can = if can.is_empty() { String::new() } else { format!("; what does: {}", can.join(", ")) };
             let message = format!("{} is {state}: {action} does not apply to it{can}", row.id);
             return Err(Status::failed_precondition(message));

@@ -5,10 +5,27 @@ use std::str::FromStr;
 
 use coditect_core::{Change, Clock, Lifecycle, TaskId, TaskState, Trigger, transition};
 use coditect_service::announce::announce;
-use coditect_store::{AnswerRow, AttemptEnd, StoreError, Tx, Wish};
+use coditect_store::{AnswerRow, AttemptEnd, StoreError, Tx, Wish, WishRow};
 use tracing::info;
 
 use crate::Orchestrator;
+
+/// What decides on what a person can do with a task.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    state: TaskState,
+    /// The plan gives it to a person.
+    human: bool,
+    /// It is put to a person because the plan says so, not because it failed.
+    gate: bool,
+}
+
+impl Place {
+    /// Where a task is, and whether the plan gives it to a person.
+    pub(crate) const fn of(life: &Lifecycle, human: bool) -> Self {
+        Self { state: life.state, human, gate: human && life.failure.is_none() }
+    }
+}
 
 /// What a person can do with a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +60,12 @@ impl Action {
         }
     }
 
-    /// The trigger that the action pulls in a state; none where it pulls none or does not apply.
-    const fn trigger(self, state: TaskState) -> Option<Trigger> {
-        match (self, state) {
+    /// The trigger that the action pulls; none where it pulls none or does not apply.
+    const fn trigger(self, at: Place) -> Option<Trigger> {
+        match (self, at.state) {
+            // No agent is told anything: what was asked of a person is answered.
+            (Self::Answer, TaskState::NeedsHuman) if at.gate => Some(Trigger::Complete),
+            (Self::Assign, _) if at.human => None,
             (Self::Retry, _) => Some(Trigger::Retry),
             (Self::Skip, _) => Some(Trigger::Skip),
             (Self::Cancel, _) => Some(Trigger::Cancel),
@@ -57,12 +77,16 @@ impl Action {
         }
     }
 
-    /// Whether the action means something to a task in `state`.
-    pub(crate) fn applies(self, state: TaskState) -> bool {
-        match (self, self.trigger(state)) {
-            (_, Some(trigger)) => transition(state, trigger).is_ok(),
+    /// Whether the action means something to a task there.
+    pub(crate) fn applies(self, at: Place) -> bool {
+        match (self, self.trigger(at)) {
+            (_, Some(trigger)) => transition(at.state, trigger).is_ok(),
             (Self::Assign, None) => {
-                !matches!(state, TaskState::Completed | TaskState::Cancelled | TaskState::Skipped | TaskState::Retired)
+                !at.human
+                    && !matches!(
+                        at.state,
+                        TaskState::Completed | TaskState::Cancelled | TaskState::Skipped | TaskState::Retired
+                    )
             }
             (_, None) => false,
         }
@@ -105,12 +129,13 @@ impl Orchestrator {
         let now_ms = self.clock.now_ms();
         let mut tx = self.store.begin().await?;
         let Some(seen) = tx.lifecycle(task).await? else { return Ok(false) };
-        if !word.action.applies(seen.state) {
+        let at = Place::of(&seen, tx.is_for_a_person(task).await?);
+        if !word.action.applies(at) {
             return Ok(false);
         }
         let Some(seen) = self.note(&mut tx, task, seen, word, now_ms).await? else { return Ok(false) };
         let mut moved = None;
-        if let Some(trigger) = word.action.trigger(seen.state) {
+        if let Some(trigger) = word.action.trigger(at) {
             let reason = match (&word.reason, word.action) {
                 (Some(reason), _) => Some(reason.clone()),
                 (None, Action::Answer) => Some(format!("answered: {}", word.text)),
@@ -161,12 +186,32 @@ impl Orchestrator {
         Ok(Some(seen))
     }
 
-    /// Applies what edits of the plan ask for.
+    /// Applies what edits of the plan, and imports, ask for.
     pub(crate) async fn grant_wishes(&self) -> Result<(), StoreError> {
         for wish in self.store.open_wishes().await? {
             let now_ms = self.clock.now_ms();
             let mut tx = self.store.begin().await?;
             let Some(seen) = tx.lifecycle(&wish.task).await? else { continue };
+            let (actor, reason) = origin(&wish);
+            let change = Change::Intervene { trigger: wish.wish.trigger(), reason: Some(reason.clone()) };
+            let moved = tx.change(&wish.task, &seen, change, AttemptEnd::default(), actor, now_ms).await?;
+            let result = if moved.is_some() { "applied" } else { "means nothing in the task's state" };
+            tx.wish_applied(&wish.id, result, now_ms).await?;
+            tx.commit().await?;
+            if let Some(moved) = moved {
+                info!(task = %wish.task, reason, from = %moved.from, to = %moved.now.state, "a wish was granted");
+                announce(&self.queue, &[moved]).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whose wish it is, and why it is asked.
+fn origin(wish: &WishRow) -> (&'static str, String) {
+    match &wish.source {
+        Some(file) => ("import", format!("imported from {file}")),
+        None => {
             let reason = match wish.wish {
                 Wish::Complete => "ticked in the plan",
                 Wish::Reopen => "unticked in the plan",
@@ -174,16 +219,7 @@ impl Orchestrator {
                 Wish::Retire => "gone from the plan",
                 Wish::Restore => "back in the plan",
             };
-            let change = Change::Intervene { trigger: wish.wish.trigger(), reason: Some(reason.to_owned()) };
-            let moved = tx.change(&wish.task, &seen, change, AttemptEnd::default(), "person:plan", now_ms).await?;
-            let result = if moved.is_some() { "applied" } else { "means nothing in the task's state" };
-            tx.wish_applied(&wish.id, result, now_ms).await?;
-            tx.commit().await?;
-            if let Some(moved) = moved {
-                info!(task = %wish.task, reason, from = %moved.from, to = %moved.now.state, "the plan was edited");
-                announce(&self.queue, &[moved]).await;
-            }
+            ("person:plan", reason.to_owned())
         }
-        Ok(())
     }
 }

@@ -2,7 +2,8 @@
 
 use coditect_core::{Clock, TaskState};
 use coditect_proto::v1;
-use coditect_store::{StoreError, TaskFilter};
+use coditect_service::graph;
+use coditect_store::{HeldTask, StoreError, TaskFilter};
 
 use crate::Orchestrator;
 use crate::answers;
@@ -44,6 +45,7 @@ impl Orchestrator {
         let mut problems: Vec<_> =
             documents.iter().flat_map(|document| answers::problems(&document.diagnostics)).collect();
         problems.extend(cycles);
+        problems.extend(self.store.held_tasks().await?.iter().map(held));
         Ok(v1::Status {
             project: self.config().project.name.clone(),
             by_state: counts.iter().map(|(state, count)| (state.to_string(), *count)).collect(),
@@ -83,5 +85,18 @@ impl Orchestrator {
             || (starts && pending && self.store.any_unblocked().await?)
             || self.store.any_open_wish().await?
             || self.store.any_tick_due(now_ms - TICK_PATIENCE_MS).await?)
+    }
+}
+
+/// A task that a mark in the plan holds, as a remark on the plan.
+fn held(task: &HeldTask) -> v1::PlanProblem {
+    v1::PlanProblem {
+        severity: "warning".to_owned(),
+        code: "held".to_owned(),
+        path: task.path.clone(),
+        line: task.line,
+        column: 1,
+        message: format!("`{}` is held: {}", task.key, graph::held(task.line)),
+        help: "take the mark away, and it goes on".to_owned(),
     }
 }

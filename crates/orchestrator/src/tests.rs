@@ -47,6 +47,11 @@ impl World {
     }
 
     async fn plan(&self, hash: &str, marker: &str) {
+        self.plan_for(hash, marker, false).await;
+    }
+
+    /// As [`Self::plan`], for a person or for an agent.
+    async fn plan_for(&self, hash: &str, marker: &str, human: bool) {
         let task = PlannedTask {
             key: "1.1".to_owned(),
             title: "Do it".to_owned(),
@@ -63,6 +68,8 @@ impl World {
             script: None,
             depends_on: Vec::new(),
             dangling: Vec::new(),
+            human,
+            optional: false,
             marker: marker.to_owned(),
         };
         let document = PlannedDocument {
@@ -86,7 +93,7 @@ impl World {
     pub(crate) async fn claimed(&self, random: u8) -> Fence {
         let attempt = AttemptId::from_parts(i64::from(random), &[random; 10]);
         let mut tx = self.orchestrator.store.begin().await.unwrap();
-        tx.settle_readiness(&self.task, 1).await.unwrap();
+        tx.settle(&self.task, true, 1).await.unwrap();
         let seen = tx.lifecycle(&self.task).await.unwrap().unwrap();
         let open =
             OpenAttempt { id: attempt, agent: "a".to_owned(), account: "default".to_owned(), because: Vec::new() };
@@ -206,4 +213,65 @@ async fn a_tick_in_the_plan_completes_the_task_and_an_untick_opens_a_new_generat
     world.orchestrator.reconcile().await.unwrap();
     let life = world.row().await.life;
     assert_eq!((life.state, life.generation), (TaskState::Pending, 2));
+}
+
+impl World {
+    /// The task, put to a person.
+    async fn asked(&self) {
+        self.plan_for("for a person", "pending", true).await;
+        let mut tx = self.orchestrator.store.begin().await.unwrap();
+        tx.settle(&self.task, true, 1).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(self.row().await.life.state, TaskState::NeedsHuman);
+    }
+}
+
+#[tokio::test]
+async fn a_person_approves_what_is_theirs_or_answers_it_and_no_agent_is_told() {
+    let world = World::new().await;
+    world.asked().await;
+    assert!(world.orchestrator.act(&world.task, &word(Action::Approve)).await.unwrap());
+    assert_eq!(world.row().await.life.state, TaskState::Completed);
+
+    let world = World::new().await;
+    world.asked().await;
+    let answer = Word { text: "looks good".to_owned(), ..word(Action::Answer) };
+    assert!(world.orchestrator.act(&world.task, &answer).await.unwrap());
+    let life = world.row().await.life;
+    assert_eq!((life.state, life.reason.as_deref()), (TaskState::Completed, Some("answered: looks good")));
+    let said = world.orchestrator.store.answers_given(&world.task).await.unwrap();
+    assert_eq!((said[0].question.as_str(), said[0].answer.as_str()), ("Do it", "looks good"));
+}
+
+#[tokio::test]
+async fn a_tick_completes_what_is_a_persons() {
+    let world = World::new().await;
+    world.asked().await;
+    world.plan_for("ticked", "completed", true).await;
+    world.orchestrator.reconcile().await.unwrap();
+    let life = world.row().await.life;
+    assert_eq!((life.state, life.attempts_started), (TaskState::Completed, 0));
+}
+
+#[tokio::test]
+async fn a_persons_task_is_given_to_no_agent() {
+    let world = World::new().await;
+    let given = Word { agent: Some("coder".to_owned()), ..word(Action::Assign) };
+    world.plan_for("for a person", "pending", true).await;
+    assert!(!world.orchestrator.act(&world.task, &given).await.unwrap());
+    world.asked().await;
+    assert!(!world.orchestrator.act(&world.task, &given).await.unwrap());
+    world.plan("for an agent", "pending").await;
+    assert!(world.orchestrator.act(&world.task, &given).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_task_that_a_mark_holds_is_in_the_status_with_its_place() {
+    let world = World::new().await;
+    world.plan("held", "blocked").await;
+    let status = world.orchestrator.status().await.unwrap();
+    let problem = &status.problems[0];
+    assert_eq!((problem.path.as_str(), problem.line), ("PLAN.md", 1));
+    assert_eq!(problem.message, "`1.1` is held: marked blocked in the plan (line 1)");
+    assert!(status.stuck, "nothing moves until a person takes the mark away");
 }

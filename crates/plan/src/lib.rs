@@ -7,6 +7,7 @@
 //! Structure comes from a CommonMark parser ([`blocks`]). Before it sees a document, fenced code, comments and front
 //! matter are taken out, for one reason: a fence that somebody forgot to close must not turn the rest of a plan into code.
 
+mod adopt;
 mod blocks;
 mod body;
 mod decode;
@@ -30,6 +31,7 @@ mod text;
 mod urgency;
 mod values;
 
+pub use adopt::{Place, Row, Tie, TiedBy, Tying, tie};
 pub use decode::{NotUtf8, decode};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use edit::{Edit, EditError, Splice};

@@ -7,7 +7,7 @@ use coditect_graph::{Graph, Root};
 use coditect_proto::v1;
 use coditect_store::{Store, StoreError, Told};
 
-use crate::graph::cause;
+use crate::graph::{cause, held};
 
 /// How many ends of chains are told of.
 const ROOTS: usize = 50;
@@ -23,12 +23,14 @@ pub async fn explain(store: &Store, graph: &Graph, task: &TaskId) -> Result<Opti
     let set_aside = store.dependencies_set_aside().await?;
     let set_aside: Vec<_> = set_aside.into_iter().filter(|aside| aside.task == *task).map(|s| s.depends_on).collect();
     let gates = |id: &TaskId, kind: &str| kind == "blocks" && !set_aside.contains(id);
+    let held = graph.node(task.as_str()).filter(|_| why.held).map(|node| held(i64::from(node.line)));
     let mut answer = v1::WhyResponse {
         task: why.id,
         state: told.state.to_string(),
         ready: why.ready,
         cycle: why.cycle.map(|cycle| cycle.path).unwrap_or_default(),
         dangling: why.dangling,
+        held: held.unwrap_or_default(),
         dependents: why.dependents,
         holds_up: count(why.holds_up),
         since_ms: told.since_ms,

@@ -39,8 +39,21 @@ pub const fn node_state(state: TaskState) -> NodeState {
     }
 }
 
+/// Whether a person's mark in the plan holds a task. What is under way goes on to its end.
+#[must_use]
+pub const fn is_held(task: &GraphTask) -> bool {
+    let state = task.life.state;
+    task.blocked && matches!(state, TaskState::Pending | TaskState::Ready | TaskState::WaitingRetry)
+}
+
+/// What is said of a task that a mark in the plan holds.
+#[must_use]
+pub fn held(line: i64) -> String {
+    format!("marked blocked in the plan (line {line})")
+}
+
 /// Where a chain of waiting ends, given the state that the task there is in: `ready`, `running`, `retrying`, `merge`,
-/// `person`, `blocking`, `dangling` or `cycle`.
+/// `person`, `blocking`, `dangling`, `cycle` or `held`.
 #[must_use]
 pub const fn cause(cause: Cause, state: Option<TaskState>) -> &'static str {
     match (cause, state) {
@@ -55,6 +68,7 @@ pub const fn cause(cause: Cause, state: Option<TaskState>) -> &'static str {
         (Cause::Blocking, _) => "blocking",
         (Cause::Dangling, _) => "dangling",
         (Cause::Cycle, _) => "cycle",
+        (Cause::Held, _) => "held",
     }
 }
 
@@ -84,6 +98,7 @@ fn node(order: u64, task: &GraphTask) -> Node {
         path: task.path.clone(),
         line: u32::try_from(task.line).unwrap_or(u32::MAX),
         state: node_state(task.life.state),
+        held: is_held(task),
         dangling: task.dangling.clone(),
     }
 }

@@ -108,6 +108,9 @@ impl Tx {
         now_ms: i64,
     ) -> Result<Option<Moved>, StoreError> {
         let change = Change::Assign { attempt: open.id };
+        if !self.is_for_agents(task).await? {
+            return Ok(None);
+        }
         let Some(moved) = self.change(task, seen, change, AttemptEnd::default(), actor, now_ms).await? else {
             return Ok(None);
         };

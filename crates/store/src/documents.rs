@@ -58,6 +58,10 @@ pub struct PlannedTask {
     pub depends_on: Vec<String>,
     /// References that resolved to nothing.
     pub dangling: Vec<String>,
+    /// Whether a person does it.
+    pub human: bool,
+    /// Whether the plan can do without it.
+    pub optional: bool,
     /// Its status marker: `pending`, `in_progress`, `completed`, `blocked` or `cancelled`.
     pub marker: String,
 }
@@ -348,15 +352,16 @@ impl Tx {
             "INSERT INTO tasks (id, document_id, epic_id, feature_id, key, title, section, description, position, \
              line, priority, agent, estimate_minutes, steps, acceptance, verify, touches, script, dangling, marker, \
              rank, state, generation, token, attempts_spent, attempts_started, completed_at_ms, version, \
-             created_at_ms, updated_at_ms) \
+             created_at_ms, updated_at_ms, human, optional) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-             0, $21, $22, $23, 0, 0, $24, $25, $26, $26) \
+             0, $21, $22, $23, 0, 0, $24, $25, $26, $26, $27, $28) \
              ON CONFLICT (id) DO UPDATE SET epic_id = excluded.epic_id, feature_id = excluded.feature_id, \
              title = excluded.title, section = excluded.section, description = excluded.description, \
              position = excluded.position, line = excluded.line, priority = excluded.priority, \
              agent = excluded.agent, estimate_minutes = excluded.estimate_minutes, steps = excluded.steps, \
              acceptance = excluded.acceptance, verify = excluded.verify, touches = excluded.touches, \
-             script = excluded.script, dangling = excluded.dangling, marker = excluded.marker",
+             script = excluded.script, dangling = excluded.dangling, marker = excluded.marker, \
+             human = excluded.human, optional = excluded.optional",
         )
         .bind(id.as_str())
         .bind(&planned.id)
@@ -384,6 +389,8 @@ impl Tx {
         .bind(life.completed_at_ms)
         .bind(life.version)
         .bind(now_ms)
+        .bind(i64::from(task.human))
+        .bind(i64::from(task.optional))
         .execute(&mut *self.inner)
         .await
         .map_err(StoreError::during("write a task"))?;

@@ -1,9 +1,9 @@
 //! What the dependency-resolver reads and writes.
 
-use coditect_core::{Change, Lifecycle, Priority, TaskId, Trigger};
+use coditect_core::{Lifecycle, Priority, TaskId};
 
-use crate::attempts::AttemptEnd;
-use crate::change::{Moved, get, lifecycle, lifecycle_columns, task_id};
+use crate::change::{get, lifecycle, lifecycle_columns, task_id};
+use crate::gates;
 use crate::tasks::list;
 use crate::{Store, StoreError, Tx};
 
@@ -28,6 +28,10 @@ pub struct GraphTask {
     pub estimate_minutes: Option<i64>,
     /// References that resolved to nothing.
     pub dangling: Vec<String>,
+    /// Whether a person's mark in the plan holds it.
+    pub blocked: bool,
+    /// Whether the plan gives it to a person, or can do without it.
+    pub special: bool,
     /// The rank the database has for it.
     pub rank: i64,
     /// Its progress.
@@ -49,6 +53,14 @@ pub struct GraphEdge {
     pub set_aside: bool,
 }
 
+impl GraphTask {
+    /// Whether it stands where the plan alone put it: before a person, or left out.
+    #[must_use]
+    pub fn is_at_a_gate(&self) -> bool {
+        gates::is_gate(&self.life)
+    }
+}
+
 impl Store {
     /// The whole graph, in the order of the plan.
     ///
@@ -57,7 +69,7 @@ impl Store {
     pub async fn graph(&self) -> Result<(Vec<GraphTask>, Vec<GraphEdge>), StoreError> {
         let tasks = sqlx::query(concat!(
             "SELECT id, (SELECT path FROM documents d WHERE d.id = document_id) AS path, title, section, line, \
-             position, priority, estimate_minutes, dangling, rank, ",
+             position, priority, estimate_minutes, dangling, marker, human + optional AS special, rank, ",
             lifecycle_columns!(),
             " FROM tasks ORDER BY document_id, position"
         ))
@@ -76,6 +88,8 @@ impl Store {
                 priority: Priority::from_level(get(row, "priority")?),
                 estimate_minutes: get(row, "estimate_minutes")?,
                 dangling: list(&id, "dangling", row)?,
+                blocked: get::<String>(row, "marker")? == "blocked",
+                special: get::<i64>(row, "special")? > 0,
                 rank: get(row, "rank")?,
                 life: lifecycle(&id, row)?,
                 id: task_id("tasks", id)?,
@@ -146,44 +160,6 @@ impl Store {
 }
 
 impl Tx {
-    /// Whether everything a task depends on is met, by what the database holds now.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn dependencies_met(&mut self, task: &TaskId) -> Result<bool, StoreError> {
-        let (unmet,): (i64,) = sqlx::query_as(
-            "SELECT COUNT(*) FROM task_dependencies d JOIN tasks p ON p.id = d.depends_on \
-             WHERE d.task_id = $1 AND d.kind = 'blocks' AND p.state NOT IN ('completed', 'skipped') \
-             AND NOT EXISTS (SELECT 1 FROM dependencies_set_aside s \
-             WHERE s.task_id = d.task_id AND s.depends_on = d.depends_on)",
-        )
-        .bind(task.as_str())
-        .fetch_one(&mut *self.inner)
-        .await
-        .map_err(StoreError::during("read dependencies"))?;
-        let (dangling,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM tasks WHERE id = $1 AND dangling <> '[]'")
-            .bind(task.as_str())
-            .fetch_one(&mut *self.inner)
-            .await
-            .map_err(StoreError::during("read dependencies"))?;
-        Ok(unmet == 0 && dangling == 0)
-    }
-
-    /// Moves a task between pending and ready, as its dependencies are in this very transaction. `None`: it stays.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn settle_readiness(&mut self, task: &TaskId, now_ms: i64) -> Result<Option<Moved>, StoreError> {
-        let Some(seen) = self.lifecycle(task).await? else { return Ok(None) };
-        let met = self.dependencies_met(task).await?;
-        let trigger = if met { Trigger::DependenciesMet } else { Trigger::DependenciesUnmet };
-        if seen.apply(Change::Plain(trigger), now_ms).is_err() {
-            return Ok(None);
-        }
-        self.change(task, &seen, Change::Plain(trigger), AttemptEnd::default(), trigger.service().as_str(), now_ms)
-            .await
-    }
-
     /// Keeps a task's rank.
     ///
     /// # Errors

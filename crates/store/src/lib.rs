@@ -9,6 +9,7 @@
 //! state goes through [`Tx::change`], which is a compare-and-set.
 
 mod accounts;
+pub mod adoption;
 mod agents;
 mod attempts;
 pub mod backup;
@@ -18,6 +19,7 @@ mod database;
 mod documents;
 mod error;
 mod executors;
+mod gates;
 mod graph;
 mod leases;
 mod logs;
@@ -42,6 +44,7 @@ pub use database::{Durability, Engine, Store, Tx};
 pub use documents::{DocumentRow, PlannedDocument, PlannedTask, Synced, TickDue};
 pub use error::StoreError;
 pub use executors::ExecutorRow;
+pub use gates::HeldTask;
 pub use graph::{GraphEdge, GraphTask};
 pub use leases::{Lease, LeaseRow};
 pub use logs::LogRow;

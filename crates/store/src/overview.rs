@@ -266,7 +266,7 @@ impl Store {
     /// The database failed.
     pub async fn any_unblocked(&self) -> Result<bool, StoreError> {
         self.exists(
-            "SELECT 1 FROM tasks t WHERE t.state = 'pending' AND t.dangling = '[]' AND NOT EXISTS \
+            "SELECT 1 FROM tasks t WHERE t.state = 'pending' AND t.dangling = '[]' AND t.marker <> 'blocked' AND NOT EXISTS \
              (SELECT 1 FROM task_dependencies d JOIN tasks p ON p.id = d.depends_on \
               WHERE d.task_id = t.id AND d.kind = 'blocks' AND p.state NOT IN ('completed', 'skipped')) LIMIT 1",
         )

@@ -10,7 +10,7 @@ macro_rules! task_columns {
     () => {
         concat!(
             "id, document_id, key, title, section, description, position, line, priority, agent, estimate_minutes, \
-             acceptance, verify, script, dangling, steps, marker, rank, agent_override, ",
+             acceptance, verify, script, dangling, steps, marker, rank, agent_override, human, optional, ",
             lifecycle_columns!()
         )
     };
@@ -53,6 +53,10 @@ pub struct TaskRow {
     pub script: Option<String>,
     /// References of its dependencies that resolved to nothing: they hold it.
     pub dangling: Vec<String>,
+    /// Whether a person does it.
+    pub human: bool,
+    /// Whether the plan can do without it.
+    pub optional: bool,
     /// Its marker in the file, as of the last synced revision.
     pub marker: String,
     /// The longest remaining chain that hangs on it, in minutes.
@@ -184,17 +188,32 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn dependents(&self, id: &TaskId) -> Result<Vec<TaskId>, StoreError> {
-        let rows: Vec<(String,)> =
-            sqlx::query_as("SELECT task_id FROM task_dependencies WHERE depends_on = $1 ORDER BY task_id")
-                .bind(id.as_str())
-                .fetch_all(&self.pool)
-                .await
-                .map_err(StoreError::during("read dependents"))?;
-        rows.into_iter().map(|(id,)| task_id("tasks", id)).collect()
+        dependents(&self.pool, id).await
     }
 }
 
+async fn dependents<'e>(
+    on: impl sqlx::Executor<'e, Database = sqlx::Any>,
+    id: &TaskId,
+) -> Result<Vec<TaskId>, StoreError> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT task_id FROM task_dependencies WHERE depends_on = $1 ORDER BY task_id")
+            .bind(id.as_str())
+            .fetch_all(on)
+            .await
+            .map_err(StoreError::during("read dependents"))?;
+    rows.into_iter().map(|(id,)| task_id("tasks", id)).collect()
+}
+
 impl Tx {
+    /// As [`Store::dependents`].
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn dependents(&mut self, id: &TaskId) -> Result<Vec<TaskId>, StoreError> {
+        dependents(&mut *self.inner, id).await
+    }
+
     /// As [`Store::tasks_in`].
     ///
     /// # Errors
@@ -243,6 +262,8 @@ fn task(row: &AnyRow) -> Result<TaskRow, StoreError> {
         verify: list(&id, "verify", row)?,
         script: get(row, "script")?,
         dangling: list(&id, "dangling", row)?,
+        human: get::<i64>(row, "human")? > 0,
+        optional: get::<i64>(row, "optional")? > 0,
         marker: get(row, "marker")?,
         rank: get(row, "rank")?,
         life: lifecycle(&id, row)?,

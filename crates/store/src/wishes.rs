@@ -48,6 +48,8 @@ pub struct WishRow {
     pub wish: Wish,
     /// The revision of the document that asked for it.
     pub revision: i64,
+    /// The file it was imported from; without one, an edit of the plan asked for it.
+    pub source: Option<String>,
 }
 
 /// A wish that was not granted, while file and database disagree about the task still.
@@ -147,7 +149,8 @@ impl Store {
     /// The database failed.
     pub async fn open_wishes(&self) -> Result<Vec<WishRow>, StoreError> {
         sqlx::query(
-            "SELECT id, task_id, wish, revision FROM plan_wishes WHERE applied_at_ms IS NULL ORDER BY revision, id",
+            "SELECT id, task_id, wish, revision, source FROM plan_wishes WHERE applied_at_ms IS NULL \
+             ORDER BY revision, id",
         )
         .fetch_all(&self.pool)
         .await
@@ -162,6 +165,7 @@ impl Store {
                     StoreError::Corrupt { table: "plan_wishes", id: id.clone(), column: "wish", value: wish }
                 })?,
                 revision: get(row, "revision")?,
+                source: get(row, "source")?,
                 id,
             })
         })

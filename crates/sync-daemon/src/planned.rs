@@ -37,6 +37,8 @@ fn planned_task(task: &PlanTask, verify: &[String]) -> PlannedTask {
         script: task.script.clone(),
         depends_on: task.dependencies.iter().map(|dependency| dependency.key.clone()).collect(),
         dangling: task.unresolved.iter().map(|reference| reference.text.clone()).collect(),
+        human: task.human,
+        optional: task.optional,
         marker: task.status.as_str().to_owned(),
     }
 }
@@ -59,6 +61,7 @@ mod tests {
             (["1.1".to_owned()].as_slice(), ["9.9".to_owned()].as_slice())
         );
         assert_eq!(planned.format, "coditect");
+        assert!(!one.human && !one.optional);
         assert!(planned.diagnostics.contains("unknown-dependency"));
     }
 }

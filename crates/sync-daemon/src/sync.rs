@@ -156,6 +156,7 @@ impl PlanSync {
         .await?;
         let mut tx = self.store.begin().await?;
         let synced = tx.sync_document(&planned, PERSON, now_ms).await?;
+        tx.apply_adopted(&planned.id, now_ms).await?;
         tx.commit().await?;
         let tasks = i64::try_from(planned.tasks.len()).unwrap_or(i64::MAX);
         self.plans[at].tasks = Some(tasks);
@@ -169,6 +170,7 @@ impl PlanSync {
     /// # Errors
     /// The database failed. The file may have been written by then: the next sync finds it.
     pub async fn tick(&mut self, at: usize, now_ms: i64) -> anyhow::Result<Ticked> {
+        self.adopt(at, now_ms).await?;
         let mut due = self.store.ticks_due(&self.plans[at].document.id).await?;
         if due.is_empty() {
             return Ok(Ticked::Nothing);
@@ -199,6 +201,17 @@ impl PlanSync {
         self.note(at, &new.hash, &edited.ticked, now_ms).await?;
         self.report(at, &due, edited.ticked.len());
         Ok(Ticked::Done(edited.ticked.len()))
+    }
+
+    /// Lets rows that were imported take effect, where they wait: the import and the sync may have missed each other.
+    async fn adopt(&self, at: usize, now_ms: i64) -> anyhow::Result<()> {
+        let document = &self.plans[at].document.id;
+        if self.store.any_adopted_due(document).await? {
+            let mut tx = self.store.begin().await?;
+            tx.apply_adopted(document, now_ms).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// How every document is.

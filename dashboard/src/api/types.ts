@@ -172,6 +172,7 @@ export interface Why {
   dangling: string[];
   dependents: string[] | number;
   holds_up: number;
+  held?: string;
 }
 
 export interface Forecast {

@@ -148,6 +148,7 @@ const CAUSES: Record<string, string> = {
   blocking: "ended without being completed",
   dangling: "depends on what no plan has",
   cycle: "is part of a circle",
+  held: "is marked blocked in the plan",
 };
 
 function TaskFacts({ detail: { task } }: { detail: TaskDetail }): ReactNode {
@@ -202,10 +203,11 @@ const REST: Record<string, string> = {
 };
 
 function WhyText({ why }: { why: Why }): ReactNode {
-  const nothing = why.unmet.length === 0 && why.cycle.length === 0 && why.dangling.length === 0;
+  const nothing = !why.held && why.unmet.length === 0 && why.cycle.length === 0 && why.dangling.length === 0;
   return (
     <div className="why">
       {nothing && <p>{REST[why.state] ?? "No dependency holds it back."}</p>}
+      {why.held && <p>It is {why.held}, and goes on when the mark is gone.</p>}
       {why.cycle.length > 0 && (
         <p>
           It is part of a circle, which only a change of the plan can open:{" "}

@@ -8,6 +8,7 @@ use coditect_store::{Durability, Store, StoreError};
 
 use crate::failure::{Failure, OK};
 use crate::output;
+use crate::run_file::FOLDER;
 
 /// The flags.
 #[derive(Debug, clap::Args)]
@@ -36,6 +37,10 @@ pub(crate) async fn run(args: Args) -> Result<u8, Failure> {
 pub(crate) async fn apply(url: &SecretUrl) -> Result<(), Failure> {
     if let Some(folder) = sqlite_file(url).as_deref().and_then(std::path::Path::parent) {
         std::fs::create_dir_all(folder).map_err(crate::failure::at("create", folder))?;
+        let ignore = folder.join(".gitignore");
+        if folder.ends_with(FOLDER) && !ignore.exists() {
+            std::fs::write(&ignore, "*\n").map_err(crate::failure::at("write", &ignore))?;
+        }
     }
     open(url).await?.migrate().await.map_err(|error| {
         Failure::wrong(format!("{url}: {:#}", anyhow::Error::from(error))).help(

@@ -101,13 +101,13 @@ fn show(status: &v1::Status, accounts: &[String], forecast: Option<&v1::Forecast
     }
     if !status.attention.is_empty() {
         output::line("")?;
-        let mut table = output::table(["needs you", "state", "why", "to try again"]);
+        let mut table = output::table(["needs you", "state", "why", "what to do"]);
         for task in &status.attention {
             table.add_row([
                 format!("{} {}", task.key, output::short(&task.title, 40)),
                 task.state.replace('_', " "),
                 reason(task),
-                format!("coditect task retry {}", task.id),
+                cure(task),
             ]);
         }
         output::line(table.trim_fmt())?;
@@ -124,6 +124,17 @@ fn show(status: &v1::Status, accounts: &[String], forecast: Option<&v1::Forecast
         output::line("nothing can move without a person: `coditect task list` and `coditect task why T` say why")?;
     }
     Ok(())
+}
+
+/// Whether the plan itself puts the task to a person.
+pub(crate) fn is_gate(task: &v1::Task) -> bool {
+    task.state == "needs_human" && task.failure.is_none()
+}
+
+/// What a person does with a task that needs one.
+pub(crate) fn cure(task: &v1::Task) -> String {
+    let what = if is_gate(task) { "approve" } else { "retry" };
+    format!("coditect task {what} {}", task.id)
 }
 
 /// When everything would be done, in a sentence that says that it is a prediction; nothing where nothing can start.
@@ -174,6 +185,18 @@ mod tests {
         );
         let by_person = "the account one takes no attempts: a person paused it; `coditect resume` resumes it.";
         assert_eq!(said(&account(None, None), 0), by_person);
+    }
+
+    #[test]
+    fn what_the_plan_gives_to_a_person_is_approved_and_what_failed_is_tried_again() {
+        let task = |failure: Option<&str>| v1::Task {
+            id: "plan/1".to_owned(),
+            state: "needs_human".to_owned(),
+            failure: failure.map(str::to_owned),
+            ..v1::Task::default()
+        };
+        assert_eq!(cure(&task(None)), "coditect task approve plan/1");
+        assert_eq!(cure(&task(Some("config"))), "coditect task retry plan/1");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::pause::actor;
-use super::status::{paused_accounts, reason};
+use super::status::{self, paused_accounts, reason};
 use crate::client::{Target, refused};
 use crate::failure::{Failure, OK};
 use crate::{output, views};
@@ -223,7 +223,9 @@ async fn why(one: One) -> Result<u8, Failure> {
             output::line(format_args!("  {account}"))?;
         }
     }
-    if matches!(task.state.as_str(), "needs_human" | "failed" | "cancelled" | "skipped") {
+    if status::is_gate(&task) {
+        output::line(format_args!("  when it is done: coditect task approve {} (or tick it in the plan)", task.id))?;
+    } else if matches!(task.state.as_str(), "needs_human" | "failed" | "cancelled" | "skipped") {
         output::line(format_args!("  to try again: coditect task retry {}", task.id))?;
     }
     Ok(OK)
@@ -237,6 +239,9 @@ pub(crate) fn sentences(why: &v1::WhyResponse) -> Vec<String> {
     }
     if !why.dangling.is_empty() {
         said.push(format!("it refers to tasks that are not there: {}; mend the plan", why.dangling.join(", ")));
+    }
+    if !why.held.is_empty() {
+        said.push(format!("it is {}, and goes on when the mark is gone", why.held));
     }
     for unmet in &why.unmet {
         let state = match unmet.state.as_str() {
@@ -257,6 +262,7 @@ pub(crate) fn sentences(why: &v1::WhyResponse) -> Vec<String> {
             "person" | "blocking" => "needs a person: coditect task retry or skip",
             "dangling" => "refers to a task that is not there; mend the plan",
             "cycle" => "is in a cycle; mend the plan",
+            "held" => "is marked blocked in the plan; it goes on when the mark is gone",
             cause => cause,
         };
         let more = if root.holds_up > 1 { format!("; {} tasks wait for it", root.holds_up) } else { String::new() };

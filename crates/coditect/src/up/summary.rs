@@ -71,15 +71,12 @@ async fn rows(ports: &Ports, tasks: &[v1::Task]) -> Result<Vec<Row>, Failure> {
     let in_state = |wanted: &'static [&str]| tasks.iter().filter(|task| wanted.contains(&task.state.as_str()));
     let called = |task: &v1::Task| format!("{} {}", task.key, output::short(&task.title, 40));
     let mut rows: Vec<Row> = in_state(&["needs_human", "failed"])
-        .map(|task| {
-            let cure = format!("coditect task retry {}", task.id);
-            Row { task: called(task), why: status::reason(task), cure }
-        })
+        .map(|task| Row { task: called(task), why: status::reason(task), cure: status::cure(task) })
         .collect();
     for task in in_state(&["pending"]).take(ASKED) {
         let Ok(why) = resolver.why(v1::WhyRequest { task: task.id.clone() }).await else { continue };
         let why = why.into_inner();
-        if !why.cycle.is_empty() || !why.dangling.is_empty() {
+        if !why.cycle.is_empty() || !why.dangling.is_empty() || !why.held.is_empty() {
             let why = task::sentences(&why).into_iter().next().unwrap_or_default();
             let cure = format!("edit {}:{}", task.document, task.line);
             rows.push(Row { task: called(task), why, cure });

@@ -33,8 +33,10 @@ fn kind() -> impl Strategy<Value = EdgeKind> {
 fn node() -> impl Strategy<Value = Node> {
     let estimate = prop_oneof![Just(None), (-1_i64..4).prop_map(|quarters| Some(quarters * 15))];
     let dangling = prop_oneof![9 => Just(vec![]), 1 => Just(vec!["nowhere".to_owned()])];
-    (id(), state(), select(Priority::ALL.to_vec()), estimate, 0_u64..6, dangling).prop_map(
-        |(id, state, priority, estimate_minutes, order, dangling)| Node {
+    let held = prop::bool::weighted(0.1);
+    (id(), state(), select(Priority::ALL.to_vec()), estimate, 0_u64..6, dangling, held).prop_map(
+        |(id, state, priority, estimate_minutes, order, dangling, held)| Node {
+            held,
             state,
             priority,
             estimate_minutes,
@@ -129,6 +131,7 @@ fn compare_task(graph: &Graph, slow: &Slow, id: &str) {
     assert!(why.unmet.iter().all(|unmet| Some(unmet.state) == slow.state(&unmet.id)));
     assert_eq!(why.roots, slow.roots(id), "roots of {id}");
     assert_eq!(why.dangling, slow.dangling(id));
+    assert_eq!(why.held, slow.nodes[id].held);
     assert_eq!(why.holds_up, slow.holds_up(id), "held up by {id}");
     assert_eq!(graph.holds_up(id).unwrap(), why.holds_up);
     let met = slow.state(id) == Some(NodeState::Met);
@@ -141,7 +144,10 @@ fn compare_task(graph: &Graph, slow: &Slow, id: &str) {
     }
     // A task that waits always has something to wait for: nothing hangs without a reason.
     if open && !why.ready {
-        assert!(!why.roots.is_empty() || !why.dangling.is_empty() || slow.in_cycle(id), "no reason for {id}");
+        assert!(
+            !why.roots.is_empty() || why.held || !why.dangling.is_empty() || slow.in_cycle(id),
+            "no reason for {id}"
+        );
     }
 }
 

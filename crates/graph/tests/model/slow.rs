@@ -83,7 +83,11 @@ impl Slow {
     }
 
     pub(crate) fn is_ready(&self, id: &str) -> bool {
-        self.open(id) && !self.in_cycle(id) && self.dangling(id).is_empty() && self.unmet(id).is_empty()
+        self.open(id)
+            && !self.nodes[id].held
+            && !self.in_cycle(id)
+            && self.dangling(id).is_empty()
+            && self.unmet(id).is_empty()
     }
 
     pub(crate) fn ready(&self) -> Vec<String> {
@@ -211,6 +215,9 @@ impl Slow {
             }
             if self.is_ready(at) {
                 root(at, Cause::Ready);
+            }
+            if self.nodes[at].held {
+                root(at, Cause::Held);
             }
             if !self.dangling(at).is_empty() {
                 root(at, Cause::Dangling);

@@ -34,8 +34,8 @@ pub use load::DEFAULT_FILE;
 pub use reload::{Live, Reloaded, reload};
 pub use secret::{SecretText, SecretUrl};
 pub use work::{
-    ClaudeConfig, CyclePolicy, CyclesConfig, DispatchConfig, ExecutorConfig, PermissionMode, PlanConfig, PlanSource,
-    ProjectConfig, ReconcileConfig, RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
+    ClaudeConfig, CyclePolicy, CyclesConfig, DispatchConfig, ExecutorConfig, OptionalTasks, PermissionMode, PlanConfig,
+    PlanSource, ProjectConfig, ReconcileConfig, RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
 };
 
 use crate::ServiceName;

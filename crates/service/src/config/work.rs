@@ -24,6 +24,17 @@ impl Default for ProjectConfig {
     }
 }
 
+/// What becomes of tasks that the plan can do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OptionalTasks {
+    /// They are left out, which meets what depends on them, until a person asks for them.
+    #[default]
+    Skip,
+    /// They are done like all others.
+    Run,
+}
+
 /// The plan files.
 ///
 /// With `source` "git", the host of the repository can tell of pushes: `POST /hooks/plan` on the sync-daemon's admin port
@@ -37,6 +48,8 @@ pub struct PlanConfig {
     /// How long a plan file must stay unchanged before it is read, in milliseconds.
     #[schemars(range(max = 60_000))]
     pub debounce_ms: u64,
+    /// What becomes of optional tasks once they could start: `skip` leaves them out, `run` does them.
+    pub optional: OptionalTasks,
     /// Where the plan files are read and written.
     pub source: PlanSource,
     /// With `source` "git": the branch that the plan is on; without one, the repository's default branch.
@@ -69,6 +82,7 @@ impl Default for PlanConfig {
         Self {
             paths: vec!["PLAN.md".into()],
             debounce_ms: 2_000,
+            optional: OptionalTasks::Skip,
             source: PlanSource::WorkingTree,
             branch: None,
             poll_interval_ms: 15_000,

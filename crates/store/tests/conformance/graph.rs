@@ -78,7 +78,7 @@ pub(crate) async fn ready_tasks_come_in_dispatch_order(database: &Database) {
     let mut tx = database.store.begin().await.unwrap();
     tx.set_rank(&id("long"), 60).await.unwrap();
     for key in ["later", "low", "long", "top"] {
-        tx.settle_readiness(&id(key), 20).await.unwrap().unwrap();
+        tx.settle(&id(key), true, 20).await.unwrap().unwrap();
     }
     tx.commit().await.unwrap();
     assert_eq!(ready(&database.store, 10).await, ["top", "long", "later", "low"]);
@@ -89,8 +89,8 @@ pub(crate) async fn a_task_that_waits_long_overtakes_more_urgent_ones(database: 
     let of = |key: &str, priority| PlannedTask { priority, ..task(key, &[]) };
     sync(database, "1", &[of("low", Priority::P3), of("top", Priority::P1)]).await;
     let mut tx = database.store.begin().await.unwrap();
-    tx.settle_readiness(&id("low"), 20).await.unwrap().unwrap();
-    tx.settle_readiness(&id("top"), 1_000).await.unwrap().unwrap();
+    tx.settle(&id("low"), true, 20).await.unwrap().unwrap();
+    tx.settle(&id("top"), true, 1_000).await.unwrap().unwrap();
     tx.commit().await.unwrap();
     assert_eq!(database.store.promote_waiting(1_000, 1_019).await.unwrap(), 0);
     assert_eq!(ready(&database.store, 10).await, ["top", "low"]);

@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod accounts;
+mod adoption;
 mod attempts;
 mod changes;
 mod documents;
 mod facts;
+mod gates;
 mod graph;
 mod leases;
 mod metrics;
@@ -96,6 +98,20 @@ on_both_engines! {
         a_task_that_waits_long_overtakes_more_urgent_ones,
         tasks_are_found_by_id_and_by_key,
         tasks_are_counted_by_state;
+    adoption:
+        rows_wait_for_their_tasks_and_take_effect_with_them,
+        rows_that_come_again_do_nothing_unless_they_changed,
+        where_the_plan_says_that_a_task_is_settled_the_plan_stands,
+        a_row_is_due_when_its_task_is_there_and_it_was_not_applied;
+    gates:
+        a_persons_task_is_put_to_them_when_it_could_start_and_never_to_an_agent,
+        a_ready_task_that_is_no_longer_for_agents_is_not_assigned,
+        a_question_is_withdrawn_when_the_plan_no_longer_asks_it,
+        an_optional_task_is_left_out_until_a_person_asks_for_it,
+        an_optional_task_that_came_back_into_the_plan_is_still_optional,
+        what_was_left_out_comes_back_when_the_plan_or_the_configuration_wants_it,
+        a_mark_holds_a_task_until_it_is_gone,
+        a_task_that_is_about_to_be_ended_does_not_start;
     facts:
         facts_are_kept_changed_and_forgotten,
         facts_are_found_by_what_their_key_begins_with,

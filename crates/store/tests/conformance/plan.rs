@@ -22,6 +22,8 @@ pub(crate) fn task(key: &str, depends_on: &[&str]) -> PlannedTask {
         script: None,
         depends_on: depends_on.iter().map(ToString::to_string).collect(),
         dangling: Vec::new(),
+        human: false,
+        optional: false,
         marker: "pending".to_owned(),
     }
 }
@@ -87,7 +89,7 @@ pub(crate) async fn intervene(database: &Database, key: &str, trigger: Trigger) 
 /// Settles the readiness of a task; answers whether it moved.
 pub(crate) async fn settle(database: &Database, key: &str) -> bool {
     let mut tx = database.store.begin().await.unwrap();
-    let moved = tx.settle_readiness(&id(key), 20).await.unwrap();
+    let moved = tx.settle(&id(key), true, 20).await.unwrap();
     tx.commit().await.unwrap();
     moved.is_some()
 }

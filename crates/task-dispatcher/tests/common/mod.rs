@@ -70,7 +70,7 @@ impl World {
         let mut tx = self.store.begin().await.unwrap();
         tx.sync_document(&planned, "person", 1).await.unwrap();
         for (key, ..) in tasks {
-            tx.settle_readiness(&id(key), 1).await.unwrap().unwrap();
+            tx.settle(&id(key), true, 1).await.unwrap().unwrap();
         }
         tx.commit().await.unwrap();
     }
@@ -137,7 +137,7 @@ impl World {
             let seen = tx.lifecycle(&id(key)).await.unwrap().unwrap();
             let now_ms = SystemClock.now_ms();
             tx.change(&id(key), &seen, change, end, "orchestrator", now_ms).await.unwrap().unwrap();
-            tx.settle_readiness(&id(key), now_ms).await.unwrap().unwrap();
+            tx.settle(&id(key), true, now_ms).await.unwrap().unwrap();
         })
         .await;
     }
@@ -201,6 +201,8 @@ fn task(key: &str, priority: Priority, agent: Option<&str>) -> PlannedTask {
         script: None,
         depends_on: Vec::new(),
         dangling: Vec::new(),
+        human: false,
+        optional: false,
         marker: "pending".to_owned(),
     }
 }
