@@ -19,7 +19,7 @@ use crate::{Engine, Store, StoreError};
 pub use file::{list, verify};
 
 /// Every table, each after those that it refers to.
-pub const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 18] = [
     "documents",
     "document_revisions",
     "epics",
@@ -33,6 +33,7 @@ pub const TABLES: [&str; 17] = [
     "agents",
     "orchestrator_state",
     "plan_wishes",
+    "plan_conflicts",
     "task_answers",
     "account_pauses",
     "circuit_breakers",
