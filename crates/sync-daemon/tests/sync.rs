@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use coditect_core::{Change, TaskId, TaskState, Trigger};
+use coditect_plan::{MarkerStatus, parse};
 use coditect_store::{AttemptEnd, Durability, Store, Wish};
 use sync_daemon::document;
 use sync_daemon::sync::{Looked, PlanSync, Ticked};
@@ -132,6 +133,7 @@ async fn a_persons_tick_and_untick_are_wishes() {
     let mut fixture = Fixture::with(PLAN).await;
     fixture.complete("1.1").await;
     fixture.tick().await;
+    fixture.now_ms += 60_000;
     fixture.save(&format!("{PLAN}\nOnce more, please.\n"));
     assert_eq!(fixture.wishes().await, [("1.1".to_owned(), Wish::Reopen)]);
     assert_eq!(fixture.tick().await, Ticked::Nothing, "a wish that waits is not overwritten");
@@ -154,7 +156,7 @@ async fn content_that_was_seen_before_asks_for_nothing_and_is_ticked_again() {
 async fn a_crash_between_the_write_and_its_note_leaves_no_wish() {
     let mut fixture = Fixture::with(PLAN).await;
     fixture.complete("1.1").await;
-    let ticked = ticks::tick("PLAN.md", PLAN, &["1.1"]).text;
+    let ticked = ticks::mark(&parse("PLAN.md", PLAN), PLAN, &[("1.1", MarkerStatus::Completed)]).text;
     file::replace(&fixture.file(), PLAN, &ticked).unwrap();
 
     fixture.plans = plans(&fixture.folder, &fixture.store);
