@@ -64,8 +64,8 @@ pub(crate) fn judge_agent(known: &Known, task: &PlannedTask, stale: bool) -> Ver
     Verdict { conflict: !agrees && changed && !stale, converged: disputed && agrees, ..Verdict::default() }
 }
 
-/// The tasks whose markers in the file are older than those that the daemon wrote at revision k: the file has none of its
-/// marks since k, and these are several or the only one is young. A file like that was read before k.
+/// The tasks whose markers in the file are older than those that the daemon wrote: the file has none of its marks since
+/// some revision, and these are several or the only one is young. A file like that was read before that revision.
 pub(crate) fn undo(
     known: &[Known],
     planned: &PlannedDocument,
@@ -91,11 +91,11 @@ pub(crate) fn undo(
         marks.push((revision, at_ms, file == Some(mark), as_before.then_some(&known.id)));
     }
     let carried = marks.iter().filter(|(.., carried, _)| *carried).map(|(revision, ..)| *revision).max();
-    let missing = |since: i64| marks.iter().filter(|(revision, ..)| *revision >= since).count();
+    let since = carried.map_or(i64::MIN, |carried| carried + 1);
+    let missing = marks.iter().filter(|(revision, ..)| *revision >= since).count();
     let undone = marks.iter().filter_map(|(revision, at_ms, _, unmade)| {
-        let older = carried.is_none_or(|carried| carried < *revision);
         let young = now_ms.saturating_sub(*at_ms) < YOUNG_MS;
-        let task = unmade.filter(|_| older && (missing(*revision) >= 2 || young))?;
+        let task = unmade.filter(|_| *revision >= since && (missing >= 2 || young))?;
         Some(task.clone())
     });
     Ok(undone.collect())
