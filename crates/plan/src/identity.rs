@@ -12,6 +12,12 @@ const SIMILAR: f64 = 0.5;
 /// How many tasks ahead a reworded title is looked for where tasks came or went as well.
 const REACH: usize = 16;
 
+/// Whether one title may be the other, reworded.
+#[must_use]
+pub fn similar(one: &str, other: &str) -> bool {
+    strsim::normalized_levenshtein(one, other) >= SIMILAR
+}
+
 /// What a task is told by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen<'a> {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use coditect_core::{TaskId, TaskState};
+use coditect_plan::identity::similar;
 
 use crate::StoreError;
 use crate::conflicts::{AGENT, STATUS};
@@ -86,8 +87,9 @@ pub(crate) fn undo(
         if mark == Says::marker(from) {
             continue;
         }
-        let retitled = task.is_some_and(|task| task.title != known.planned.title);
-        let as_before = file == Some(Says::marker(from)) && !retitled;
+        // Told by its place alone, it may be something else altogether.
+        let other = |task: &PlannedTask| task.plan_id.is_none() && !similar(&task.title, &known.planned.title);
+        let as_before = file == Some(Says::marker(from)) && !task.is_some_and(other);
         marks.push((revision, at_ms, file == Some(mark), as_before.then_some(&known.id)));
     }
     let carried = marks.iter().filter(|(.., carried, _)| *carried).map(|(revision, ..)| *revision).max();
