@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use coditect_core::{Change, Priority, TaskId, TaskState, Trigger};
+use coditect_core::{Change, TaskId, TaskState, Trigger};
 use coditect_queue::Stream;
 use coditect_queue::message::{Event, PlanChanged};
 use coditect_service::ServiceName;
@@ -93,22 +93,10 @@ async fn plan(world: &World) {
     let task = |(line, (key, depends_on)): (i64, (&str, &[&str]))| PlannedTask {
         key: key.to_owned(),
         title: key.to_owned(),
-        section: Vec::new(),
-        description: String::new(),
         line,
-        priority: Priority::P1,
-        agent: None,
-        estimate_minutes: None,
-        steps: Vec::new(),
-        acceptance: Vec::new(),
-        verify: Vec::new(),
-        touches: Vec::new(),
-        script: None,
         depends_on: depends_on.iter().map(ToString::to_string).collect(),
-        dangling: Vec::new(),
-        human: false,
-        optional: false,
         marker: "pending".to_owned(),
+        ..PlannedTask::default()
     };
     let planned = PlannedDocument {
         id: "plan".to_owned(),
@@ -117,6 +105,7 @@ async fn plan(world: &World) {
         hash: "1".to_owned(),
         diagnostics: "[]".to_owned(),
         tasks: (1..).zip(PLAN).map(task).collect(),
+        ..PlannedDocument::default()
     };
     let mut tx = world.store.begin().await.unwrap();
     tx.sync_document(&planned, "person", 1).await.unwrap();

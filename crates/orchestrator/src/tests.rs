@@ -54,6 +54,7 @@ impl World {
     async fn plan_for(&self, hash: &str, marker: &str, human: bool) {
         let task = PlannedTask {
             key: "1.1".to_owned(),
+            plan_id: None,
             title: "Do it".to_owned(),
             section: Vec::new(),
             description: String::new(),
@@ -77,6 +78,7 @@ impl World {
             path: "PLAN.md".to_owned(),
             format: "coditect".to_owned(),
             hash: hash.to_owned(),
+            text: None,
             diagnostics: "[]".to_owned(),
             tasks: vec![task],
         };

@@ -188,7 +188,8 @@ impl Tx {
         now_ms: i64,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO plan_wishes (id, task_id, wish, revision, at_ms, source) VALUES ($1, $2, $3, $4, $5, $6) \
+            "INSERT INTO plan_wishes (id, task_id, wish, revision, at_ms, source, actor) \
+             VALUES ($1, $2, $3, $4, $5, $6, 'import') \
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(format!("{task}#import#{now_ms}"))

@@ -19,7 +19,7 @@ use crate::{Engine, Store, StoreError};
 pub use file::{list, verify};
 
 /// Every table, each after those that it refers to.
-pub const TABLES: [&str; 19] = [
+pub const TABLES: [&str; 20] = [
     "documents",
     "document_revisions",
     "epics",
@@ -35,6 +35,7 @@ pub const TABLES: [&str; 19] = [
     "orchestrator_state",
     "plan_wishes",
     "adopted_tasks",
+    "plan_conflicts",
     "task_answers",
     "account_pauses",
     "circuit_breakers",

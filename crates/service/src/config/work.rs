@@ -48,6 +48,10 @@ pub struct PlanConfig {
     /// How long a plan file must stay unchanged before it is read, in milliseconds.
     #[schemars(range(max = 60_000))]
     pub debounce_ms: u64,
+    /// Whether tasks that are being worked on are marked as such in the plan, where its format can say it.
+    pub mark_in_progress: bool,
+    /// Whether a tick is followed by who did it, when, and in which commit, where the format's own tools accept that.
+    pub annotate: bool,
     /// What becomes of optional tasks once they could start: `skip` leaves them out, `run` does them.
     pub optional: OptionalTasks,
     /// Where the plan files are read and written.
@@ -82,6 +86,8 @@ impl Default for PlanConfig {
         Self {
             paths: vec!["PLAN.md".into()],
             debounce_ms: 2_000,
+            mark_in_progress: false,
+            annotate: false,
             optional: OptionalTasks::Skip,
             source: PlanSource::WorkingTree,
             branch: None,
