@@ -60,6 +60,14 @@ fn open_evidence(attempt: &mut Value) {
     attempt["evidence"] = evidence.unwrap_or(json!(null));
 }
 
+/// What a task is called: its id, and what the plan calls it now where that is something else.
+pub(crate) fn name(task: &v1::Task) -> String {
+    match task.id.split_once('/') {
+        Some((_, key)) if key != task.key && !task.key.is_empty() => format!("{} (now {})", task.id, task.key),
+        _ => task.id.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,13 +77,5 @@ mod tests {
         let evidence = Some(r#"{"verify":[]}"#.to_owned());
         let json = attempt(&v1::Attempt { evidence, ..v1::Attempt::default() });
         assert_eq!((&json["evidence"], &json["failure"]), (&json!({ "verify": [] }), &Value::Null));
-    }
-}
-
-/// What a task is called: its id, and what the plan calls it now where that is something else.
-pub(crate) fn name(task: &v1::Task) -> String {
-    match task.id.split_once('/') {
-        Some((_, key)) if key != task.key && !task.key.is_empty() => format!("{} (now {})", task.id, task.key),
-        _ => task.id.clone(),
     }
 }

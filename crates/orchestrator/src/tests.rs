@@ -277,3 +277,33 @@ async fn a_task_that_a_mark_holds_is_in_the_status_with_its_place() {
     assert_eq!(problem.message, "`1.1` is held: marked blocked in the plan (line 1)");
     assert!(status.stuck, "nothing moves until a person takes the mark away");
 }
+
+#[tokio::test]
+async fn a_wish_that_is_refused_is_a_conflict_and_the_side_that_is_taken_is_granted_in_one_go() {
+    let world = World::new().await;
+    world.plan("second", "cancelled").await;
+    let fence = world.claimed(1).await;
+    world.land(&fence).await;
+    world.orchestrator.grant_wishes().await.unwrap();
+    let store = &world.orchestrator.store;
+    let open = store.conflicts(false).await.unwrap();
+    assert_eq!((open.len(), open[0].plan.as_str(), open[0].state.as_str()), (1, "cancelled", "completed"));
+
+    let mut tx = store.begin().await.unwrap();
+    tx.settle_conflict(&open[0], coditect_store::Side::Plan, "person:ada", 5).await.unwrap();
+    tx.commit().await.unwrap();
+    world.orchestrator.grant_wishes().await.unwrap();
+    let life = world.row().await.life;
+    assert_eq!((life.state, life.generation), (TaskState::Cancelled, 2));
+    assert!(store.events(&world.task).await.unwrap().iter().any(|event| event.actor == "person:ada"));
+}
+
+#[tokio::test]
+async fn a_completed_task_that_is_retried_is_of_a_new_generation() {
+    let world = World::new().await;
+    let fence = world.claimed(1).await;
+    world.land(&fence).await;
+    world.retried().await;
+    let life = world.row().await.life;
+    assert_eq!((life.state, life.generation), (TaskState::Pending, 2));
+}

@@ -143,7 +143,7 @@ async fn a_task_that_is_added_behind_a_finished_one_can_start() {
     fixture.settle().await;
     let id = coditect_core::TaskId::new("plan", "2.2");
     let mut tx = fixture.store.begin().await.unwrap();
-    assert_eq!(tx.settle_readiness(&id, 1).await.unwrap().unwrap().now.state, TaskState::Ready);
+    assert_eq!(tx.settle(&id, false, 1).await.unwrap().unwrap().now.state, TaskState::Ready);
 }
 
 /// The incident: multi-parent dependencies were treated as OR.
@@ -155,7 +155,7 @@ async fn a_task_with_two_dependencies_waits_for_both() {
         fixture.complete(key).await;
         fixture.tick().await;
         let mut tx = fixture.store.begin().await.unwrap();
-        assert_eq!(tx.settle_readiness(&id, 1).await.unwrap().is_some(), ready);
+        assert_eq!(tx.settle(&id, false, 1).await.unwrap().is_some(), ready);
         tx.commit().await.unwrap();
     }
 }
@@ -171,7 +171,7 @@ async fn where_both_were_changed_to_different_things_both_are_kept_until_a_side_
     assert_eq!((fixture.text(), fixture.state("1.1").await), (cancelled, TaskState::Completed));
     let open = fixture.store.conflicts(false).await.unwrap();
     let mut tx = fixture.store.begin().await.unwrap();
-    tx.settle(&open[0], coditect_store::Side::Database, "person:ada", 5).await.unwrap();
+    tx.settle_conflict(&open[0], coditect_store::Side::Database, "person:ada", 5).await.unwrap();
     tx.commit().await.unwrap();
     fixture.settle().await;
     assert_eq!(fixture.text(), PLAN.replace("[ ] 1.1", "[x] 1.1"));
@@ -256,7 +256,7 @@ async fn a_task_under_way_is_marked_so_if_that_is_wanted_and_unmarked_when_it_re
     fixture.plans = plans;
     let id = coditect_core::TaskId::new("plan", "1.1");
     let mut tx = fixture.store.begin().await.unwrap();
-    let seen = tx.settle_readiness(&id, 1).await.unwrap().unwrap().now;
+    let seen = tx.settle(&id, false, 1).await.unwrap().unwrap().now;
     let open = coditect_store::OpenAttempt {
         id: coditect_core::AttemptId::from_parts(1, &[1; 10]),
         agent: "coder".to_owned(),

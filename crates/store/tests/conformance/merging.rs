@@ -154,7 +154,7 @@ pub(crate) async fn both_changed_to_different_things_is_a_conflict_until_a_side_
     for conflict in &open {
         let side = if conflict.task == id("a") { Side::Plan } else { Side::Database };
         let mut tx = database.store.begin().await.unwrap();
-        tx.settle(conflict, side, "person:ada", 60).await.unwrap();
+        tx.settle_conflict(conflict, side, "person:ada", 60).await.unwrap();
         tx.commit().await.unwrap();
     }
     grant(database).await;
@@ -195,7 +195,7 @@ pub(crate) async fn an_agent_that_a_person_chose_stands_and_another_one_in_the_p
     let open = database.store.conflicts(false).await.unwrap();
     assert_eq!((open[0].field.as_str(), open[0].plan.as_str(), open[0].database.as_str()), ("agent", "other", "mine"));
     let mut tx = database.store.begin().await.unwrap();
-    tx.settle(&open[0], Side::Plan, "person:ada", 30).await.unwrap();
+    tx.settle_conflict(&open[0], Side::Plan, "person:ada", 30).await.unwrap();
     tx.commit().await.unwrap();
     let task = database.store.task(&id("a")).await.unwrap().unwrap();
     assert_eq!((task.agent.as_deref(), task.agent_override), (Some("other"), None));
