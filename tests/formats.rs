@@ -306,7 +306,9 @@ fn a_real_backlog() {
             continue;
         }
         let text = std::fs::read_to_string(entry.path()).unwrap();
-        std::fs::write(tasks.join(&name), text.replacen("\nstatus: Done\n", "\nstatus: To Do\n", 1)).unwrap();
+        // The tasks were renamed from `task-…` after these references were written.
+        let text = text.replacen("\nstatus: Done\n", "\nstatus: To Do\n", 1).replace("\n  - task-", "\n  - BACK-");
+        std::fs::write(tasks.join(&name), text).unwrap();
         plans.push(format!("backlog/tasks/{name}"));
     }
     plans.sort();
