@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test fixture")]
 
 pub mod cluster;
+pub mod differences;
 pub mod history;
+pub mod plan_tools;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -53,8 +55,28 @@ impl Project {
         project
     }
 
+    /// A repository that holds a copy of what is in `sample`, committed.
+    pub fn copy_of(sample: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("coditect-test-").tempdir().unwrap();
+        copy(sample, folder.path());
+        let project = Self { folder, original: String::new() };
+        project.git(&["init", "-q", "-b", "main"]);
+        project.commit();
+        project
+    }
+
+    /// Commits all there is.
+    pub fn commit(&self) {
+        self.git(&["add", "--all", "."]);
+        self.git(&["commit", "-q", "-m", "Plan"]);
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     pub fn plan(&self) -> PathBuf {
@@ -84,10 +106,16 @@ impl Project {
 
     /// Starts `coditect up` in the repository, with more in its environment.
     pub fn up_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Up<'_> {
+        self.up_on(&["PLAN.md"], arguments, environment)
+    }
+
+    /// Starts `coditect up` on these plans of the repository.
+    pub fn up_on(&self, plans: &[&str], arguments: &[&str], environment: &[(&str, &str)]) -> Up<'_> {
         let log = self.path().join(".git/up.log");
         let file = fs::File::create(&log).unwrap();
         let child = self
-            .command(&["up", "--plan", "PLAN.md", "--http", "127.0.0.1:0"])
+            .command(&["up", "--http", "127.0.0.1:0"])
+            .args(plans.iter().flat_map(|plan| ["--plan", plan]))
             .args(arguments)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
@@ -114,14 +142,19 @@ impl Project {
 
     /// The keys of the tasks landed on the target branch, oldest first, by trailer.
     pub fn landed(&self) -> Vec<String> {
+        self.landings().into_iter().map(|(task, _)| task.split_once('/').unwrap().1.to_owned()).collect()
+    }
+
+    /// Id and generation of what has landed on the target branch, oldest first, by trailer.
+    pub fn landings(&self) -> Vec<(String, i64)> {
         let refs = self.git(&["for-each-ref", "refs/heads/coditect/integration"]);
         if refs.is_empty() {
             return Vec::new();
         }
-        let format = "--format=%(trailers:key=Coditect-Task,valueonly,separator=%x2C)";
+        let format = "--format=%(trailers:key=Coditect-Task,valueonly,separator=%x2C)%x09%(trailers:key=Coditect-Generation,valueonly,separator=%x2C)";
         let log = self.git(&["log", "--reverse", format, "main..coditect/integration"]);
-        let tasks = log.lines().filter(|line| !line.is_empty());
-        tasks.map(|task| task.split_once('/').unwrap().1.to_owned()).collect()
+        let lines = log.lines().filter_map(|line| line.split_once('\t')).filter(|(task, _)| !task.is_empty());
+        lines.map(|(task, generation)| (task.to_owned(), generation.parse().unwrap())).collect()
     }
 
     /// Every task landed exactly once, after everything it depends on; every box of a task is ticked, and not one other
@@ -152,6 +185,19 @@ impl Project {
         assert_eq!(untick(&after), untick(&self.original));
         assert_eq!(self.git(&["status", "--porcelain"]).trim(), "M PLAN.md");
         assert_eq!(self.git(&["rev-parse", "--abbrev-ref", "HEAD"]).trim(), "main");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 
@@ -190,6 +236,12 @@ impl Up<'_> {
         } else {
             let _ = kill(pid, Signal::SIGKILL);
         }
+    }
+
+    /// Ends it as a person does, and waits for the end; answers the exit code.
+    pub fn interrupt(self) -> i32 {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGINT).unwrap();
+        self.wait()
     }
 
     /// Waits for the end; answers the exit code.

@@ -8,6 +8,7 @@ mod demo;
 mod images;
 mod install;
 mod kill_matrix;
+mod plan_tools;
 mod real_cli;
 mod report;
 mod test;
@@ -88,6 +89,12 @@ enum Command {
         #[command(flatten)]
         tools: Tools,
     },
+    /// Run the tests of plan formats with the programs the formats belong to, installed below the target folder
+    #[command(after_help = "Example: cargo xtask plan-tools")]
+    PlanTools {
+        #[command(flatten)]
+        tools: Tools,
+    },
     /// Lint and render the Helm chart, and check it against Kubernetes' schemas
     #[command(after_help = "Example: cargo xtask chart --write")]
     Chart {
@@ -133,6 +140,7 @@ fn main() -> ExitCode {
         Command::Images { inside, arguments } => images::run(inside, &arguments),
         Command::KillMatrix { tools, times } => kill_matrix::run(!tools.no_install, times),
         Command::RealCli { tools } => real_cli::run(!tools.no_install),
+        Command::PlanTools { tools } => plan_tools::run(!tools.no_install),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -10,10 +10,10 @@ use anyhow::Context;
 
 use crate::cargo::cargo;
 use crate::install::ensure;
-use crate::real_cli;
 use crate::report::{self, Counts};
 use crate::tool::{Tool, postgres};
 use crate::{alerts, chart, dashboard, images, validate};
+use crate::{plan_tools, real_cli};
 
 /// Runs the checks; answers whether all passed.
 pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
@@ -36,6 +36,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     let lints = optional(Tool::Clippy, "lints")?;
     optional(Tool::Postgres, "tests on PostgreSQL")?;
     or_skip(real_cli::ensure(install), "tests with the real Claude Code")?;
+    or_skip(plan_tools::ensure(install), "tests with the tools of plan formats")?;
     let chart = or_skip(chart::prepare(install), "chart")?;
     let alerts = optional(Tool::Promtool, "alerts")?;
     let images = full && or_skip(images::prepare(), "images")?;
