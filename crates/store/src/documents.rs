@@ -7,11 +7,11 @@ use std::collections::{HashMap, HashSet};
 
 use coditect_core::{Lifecycle, TaskId};
 use coditect_plan::MarkerStatus;
-use coditect_plan::identity::{self, Origin, Seen};
 
 use crate::change::get;
 use crate::known::Known;
 use crate::marks::{DAEMON, Written};
+use crate::naming::{ids, origins};
 use crate::planned::{FieldChange, PlannedDocument};
 use crate::revisions::NewRevision;
 use crate::verdict::{Verdict, judge, judge_agent, undo};
@@ -319,49 +319,6 @@ struct Sync<'a> {
     intended: &'a HashMap<TaskId, MarkerStatus>,
     revision: i64,
     now_ms: i64,
-}
-
-/// For each planned task, which of the known ones it is.
-fn origins(known: &[Known], planned: &PlannedDocument) -> Vec<Option<usize>> {
-    let pick = |gone: bool| -> (Vec<usize>, Vec<Seen<'_>>) {
-        known.iter().enumerate().filter(|(_, known)| known.gone == gone).map(|(at, known)| (at, known.seen())).unzip()
-    };
-    let ((old_at, old), (gone_at, gone)) = (pick(false), pick(true));
-    let new: Vec<_> = planned
-        .tasks
-        .iter()
-        .map(|task| Seen { key: &task.key, id: task.plan_id.as_deref(), title: &task.title, section: &task.section })
-        .collect();
-    let found = identity::matched(&old, &gone, &new).into_iter();
-    found
-        .map(|origin| match origin {
-            Origin::Same(at) => old_at.get(at).copied(),
-            Origin::Back(at) => gone_at.get(at).copied(),
-            Origin::New => None,
-        })
-        .collect()
-}
-
-/// The id of each planned task: its own since it was first seen, or a new one that is like its key.
-fn ids(known: &[Known], planned: &PlannedDocument, origins: &[Option<usize>]) -> Vec<TaskId> {
-    // Ids are names of files and refs as well, where `a` may be `A`.
-    let mut used: HashSet<String> = known.iter().map(|known| known.id.as_str().to_ascii_lowercase()).collect();
-    let fresh = |key: &str, used: &mut HashSet<String>| {
-        let mut id = TaskId::new(&planned.id, key);
-        let mut again = 2;
-        while !used.insert(id.as_str().to_ascii_lowercase()) {
-            id = TaskId::new(&planned.id, &format!("{key}@{again}"));
-            again += 1;
-        }
-        id
-    };
-    let tasks = planned.tasks.iter().zip(origins);
-    tasks
-        .map(|(task, origin)| match origin.and_then(|at| known.get(at)) {
-            Some(known) => known.id.clone(),
-            None => fresh(&task.key, &mut used),
-        })
-        .collect()
 }
 
 /// The marker of this name.

@@ -30,6 +30,7 @@ mod marks;
 mod measures;
 pub mod merge;
 mod metrics;
+mod naming;
 mod overview;
 mod people;
 mod planned;

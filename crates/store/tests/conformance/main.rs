@@ -82,7 +82,8 @@ on_both_engines! {
         sections_that_are_gone_are_forgotten,
         every_content_is_kept_and_comes_back_byte_for_byte,
         history_says_who_changed_what,
-        a_restored_content_asks_for_nothing_and_retires_what_is_not_in_it;
+        a_restored_content_asks_for_nothing_and_retires_what_is_not_in_it,
+        a_task_of_another_document_is_depended_on_by_what_its_plan_calls_it_now;
     changes:
         a_change_by_an_old_snapshot_writes_nothing,
         of_two_writers_that_saw_the_same_one_wins,

@@ -302,3 +302,17 @@ pub(crate) async fn a_restored_content_asks_for_nothing_and_retires_what_is_not_
     assert_eq!(life(database, "a").await.state, TaskState::Completed);
     assert_eq!(database.store.marks_due("plan", false).await.unwrap()[0].task, id("a"));
 }
+
+pub(crate) async fn a_task_of_another_document_is_depended_on_by_what_its_plan_calls_it_now(database: &Database) {
+    sync(database, "1", &[boxed(1, "A", "pending"), boxed(2, "B", "pending")]).await;
+    sync(database, "2", &[boxed(1, "B", "pending"), boxed(2, "A", "pending")]).await;
+    let mut other = document("3", &[task("x", &["plan/phase-1-2", "plan/nothing"])]);
+    (other.id, other.path) = ("other".to_owned(), "OTHER.md".to_owned());
+    let mut tx = database.store.begin().await.unwrap();
+    tx.sync_document(&other, "person", 1).await.unwrap();
+    tx.commit().await.unwrap();
+    let x = coditect_core::TaskId::new("other", "x");
+    let on: Vec<_> = database.store.dependencies(&x).await.unwrap().into_iter().map(|row| row.task).collect();
+    assert_eq!(on, [id("phase-1-1")]);
+    assert_eq!(database.store.task(&x).await.unwrap().unwrap().dangling, ["plan/nothing"], "it is held, and says why");
+}
