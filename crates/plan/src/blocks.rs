@@ -36,11 +36,19 @@ pub(crate) enum Block {
 pub(crate) fn blocks(document: &str, visible: &[Option<&str>]) -> Vec<Block> {
     let mut blocks = vec![Block::None; visible.len()];
     let (copy, starts) = copy(document, visible);
-    let line_of = |at: usize| starts.partition_point(|start| *start <= at).saturating_sub(1);
+    // Events come in order, so the line of one is that of the last or a little below.
+    let line_of = |from: usize, at: usize| {
+        let below = starts.get(from..).unwrap_or_default();
+        let near = below.iter().take(8).take_while(|start| **start <= at).count();
+        let steps = if near < 8 { near } else { below.partition_point(|start| *start <= at) };
+        (from + steps).saturating_sub(1)
+    };
+    let mut here = 0;
     let (mut quotes, mut lists) = (0_usize, 0_usize);
     for (event, range) in Parser::new(&copy).into_offset_iter() {
-        let first = line_of(range.start);
-        let last = line_of(range.end.saturating_sub(1).max(range.start));
+        let first =
+            line_of(if starts.get(here).is_some_and(|start| *start <= range.start) { here } else { 0 }, range.start);
+        here = first;
         let mut mark = |line: usize, block: Block| {
             if let Some(slot) = blocks.get_mut(line).filter(|_| quotes == 0) {
                 *slot = block;
@@ -49,6 +57,7 @@ pub(crate) fn blocks(document: &str, visible: &[Option<&str>]) -> Vec<Block> {
         match event {
             Event::Start(Tag::Heading { level, .. }) => {
                 let marks = visible.get(first).copied().flatten().unwrap_or_default();
+                let last = line_of(first, range.end.saturating_sub(1).max(range.start));
                 // The end of a heading that is underlined lies in the line below.
                 if last > first && !marks.trim_start().starts_with('#') {
                     mark(first, Block::Underlined(level as usize));
@@ -64,6 +73,7 @@ pub(crate) fn blocks(document: &str, visible: &[Option<&str>]) -> Vec<Block> {
             Event::End(TagEnd::Item) => lists = lists.saturating_sub(1),
             Event::Rule => mark(first, Block::Rule),
             Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) if lists == 0 => {
+                let last = line_of(first, range.end.saturating_sub(1).max(range.start));
                 (first..=last).for_each(|line| mark(line, Block::Code));
             }
             Event::Start(Tag::BlockQuote(_)) => quotes += 1,
@@ -90,11 +100,21 @@ fn copy(document: &str, visible: &[Option<&str>]) -> (String, Vec<usize>) {
             Some(_) => marks(text),
         };
         copy.push_str(kept);
-        let filler = if line.is_some() { 'x' } else { ' ' };
-        copy.extend(std::iter::repeat_n(filler, text.len() - kept.len()));
+        fill(&mut copy, if line.is_some() { TEXT } else { BLANK }, text.len() - kept.len());
         copy.push_str(piece.get(body.len()..).unwrap_or_default());
     }
     (copy, starts)
+}
+
+const TEXT: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+const BLANK: &str = "                                                                ";
+
+/// So many bytes of `filler`.
+fn fill(copy: &mut String, filler: &str, mut count: usize) {
+    while let Some(piece) = filler.get(..count.min(filler.len())).filter(|piece| !piece.is_empty()) {
+        copy.push_str(piece);
+        count -= piece.len();
+    }
 }
 
 /// The marks that a line begins with, blanks included.

@@ -19,7 +19,9 @@ const WAITS_FOR: [&str; 5] = ["blocked by", "depends on", "depends upon", "waits
 /// Lists of which at least one box names an issue, with GitHub's two markers only, and without ids and fields of
 /// another kind.
 pub(crate) fn recognises(document: &str) -> bool {
-    let names = |text: &str| own(text).is_some() || !waits_for(text).is_empty();
+    // Every way to name an issue has one of these.
+    let may = |text: &str| text.contains('#') || text.contains("/issues/") || text.contains("/pull/");
+    let names = |text: &str| may(text) && (own(text).is_some() || !waits_for(text).is_empty());
     if !super::boxes(document).any(names) {
         return false;
     }

@@ -21,6 +21,9 @@ const MARKS: [char; 13] = ['🆔', '⛔', '🏁', '🔁', '📅', '📆', '🗓'
 /// Boxes with ids of the plugin; or with its dates, in a document without ids and fields of another kind.
 pub(crate) fn recognises(document: &str) -> bool {
     let telling = |text: &str| {
+        if text.is_ascii() && !text.contains("::") {
+            return false;
+        }
         let found = Fields::of(text);
         found.id.is_some() || found.dated || !found.waits_for.is_empty()
     };
