@@ -9,8 +9,8 @@ use crate::model::Edge;
 use crate::shortest::Ring;
 
 /// How many tasks may be looked at, all looks together, to find edges one by one; what is left of the group then is
-/// broken up by the order of the plan, in one pass. Some tenths of a second.
-const BUDGET: usize = 500_000;
+/// broken up by the order of the plan, in one pass. A tenth of a second.
+const BUDGET: usize = 100_000;
 
 impl Graph {
     /// The edges without which there is no cycle: of each shortest way round the one to doubt first (see

@@ -24,7 +24,7 @@ fn chain() -> impl Iterator<Item = Edge> {
 fn in_time<T>(work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let answer = work();
-    assert!(start.elapsed() < Duration::from_secs(30), "took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(120), "took {:?}", start.elapsed());
     answer
 }
 
