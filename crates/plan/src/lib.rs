@@ -21,6 +21,7 @@ mod headings;
 mod keys;
 mod label;
 mod lines;
+pub mod links;
 mod marker;
 mod mentions;
 mod model;

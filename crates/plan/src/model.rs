@@ -79,6 +79,9 @@ pub struct PlanTask {
     /// References that lead nowhere: the task cannot start until they are mended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unresolved: Vec<UnresolvedDependency>,
+    /// What stands among its references and is none within the document: another document may know it.
+    #[serde(skip)]
+    pub(crate) asides: Vec<UnresolvedDependency>,
     /// Key of the task around it.
     pub parent: Option<String>,
     /// The boxes that are part of it, in order, nested ones included.
@@ -193,13 +196,15 @@ pub(crate) struct Slot {
     pub words: Words,
 }
 
-/// What an edit has to know of the document besides its tasks: how it words what is finished, and its groups.
+/// What is known of the document besides its tasks: how it words what is finished, its groups, its title.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Style {
     /// Boxes that are no tasks themselves, for they only gather the tasks beneath them.
     pub groups: Vec<Group>,
     /// The first tick of a finished heading.
     pub tick: Option<Tick>,
+    /// The title of the document.
+    pub title: Option<String>,
 }
 
 /// A tick in a heading.
