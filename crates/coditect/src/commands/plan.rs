@@ -1,4 +1,5 @@
-//! `coditect plan`: what the parser sees, the graph, the next tasks, and one edit; all without a running system.
+//! `coditect plan`: what the parser sees, the graph, the next tasks, and one edit, without a running system; and the
+//! history that a running one keeps.
 
 use std::fs;
 use std::io::Write;
@@ -10,6 +11,7 @@ use coditect_plan::{MarkerStatus, Severity};
 use owo_colors::OwoColorize;
 use serde_json::json;
 
+use crate::commands::history;
 use crate::failure::{Failure, OK, WRONG, at};
 use crate::output;
 use crate::plans::{self, Finding, Plans};
@@ -47,6 +49,12 @@ pub(crate) enum Command {
         /// pending, in_progress, completed, blocked or cancelled
         status: MarkerStatus,
     },
+    /// List the contents that were synced, who wrote them, and what they changed (of a running system)
+    History(history::HistoryArgs),
+    /// Print a content that was synced, byte for byte (of a running system)
+    Show(history::ShowArgs),
+    /// Bring a content that was synced back into the file (of a running system)
+    Restore(history::RestoreArgs),
     /// List the tasks that can start now, in the order of dispatch
     #[command(after_help = "Example: coditect plan next PLAN.md")]
     Next {
@@ -60,7 +68,7 @@ pub(crate) enum Command {
 }
 
 /// Runs a subcommand.
-pub(crate) fn run(command: Command) -> Result<u8, Failure> {
+pub(crate) async fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Check { paths, json } => check(&Plans::read(&paths)?, json),
         Command::Graph { paths, format } => {
@@ -68,6 +76,9 @@ pub(crate) fn run(command: Command) -> Result<u8, Failure> {
             Ok(OK)
         }
         Command::Set { path, task, status } => set(&path, &task, status),
+        Command::History(args) => history::history(args).await,
+        Command::Show(args) => history::show(args).await,
+        Command::Restore(args) => history::restore(args).await,
         Command::Next { paths, json } => next(&Plans::read(&paths)?, json),
     }
 }
