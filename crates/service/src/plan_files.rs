@@ -57,28 +57,39 @@ impl PlanFiles {
         self.pattern.is_none() && !self.path.is_dir()
     }
 
-    /// The folder in which files can come and go, and whether those below it can hold some as well.
-    #[must_use]
-    pub fn folder(&self) -> Option<(&Path, bool)> {
+    /// The folder that is looked through, and whether those below it are as well.
+    fn folder(&self) -> Option<(&Path, bool)> {
         match &self.pattern {
             Some(pattern) => Some((&pattern.folder, pattern.deep)),
             None => self.path.is_dir().then_some((self.path.as_path(), true)),
         }
     }
 
+    /// The folders in which files can come and go, as they are now.
+    #[must_use]
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let folders = self.walk().filter(|entry| entry.file_type().is_dir()).map(DirEntry::into_path);
+        folders.take(MOST_FILES).collect()
+    }
+
+    fn walk(&self) -> impl Iterator<Item = DirEntry> {
+        let (folder, deep) = self.folder().unwrap_or((&self.path, false));
+        let walk = WalkDir::new(folder).max_depth(if deep { usize::MAX } else { 1 }).sort_by_file_name();
+        let named = |entry: &DirEntry| self.pattern.as_ref().is_some_and(|p| p.names(entry.path()));
+        let seen = walk.into_iter().filter_entry(move |entry| entry.depth() == 0 || named(entry) || is_open(entry));
+        seen.filter_map(Result::ok)
+    }
+
     /// The files as they are now, in order. One that was named itself is always among them.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
-        let Some((folder, deep)) = self.folder() else { return vec![self.path.clone()] };
+        let Some((folder, _)) = self.folder() else { return vec![self.path.clone()] };
         let root = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-        let walk = WalkDir::new(folder).max_depth(if deep { usize::MAX } else { 1 }).sort_by_file_name();
-        let named = |entry: &DirEntry| self.pattern.as_ref().is_some_and(|p| p.names(entry.path()));
-        let seen = walk.into_iter().filter_entry(|entry| entry.depth() == 0 || named(entry) || is_open(entry));
         let fits = |path: &Path| match &self.pattern {
             Some(pattern) => pattern.matcher.is_match(path.strip_prefix(&self.root).unwrap_or(path)),
             None => true,
         };
-        seen.filter_map(Result::ok)
+        self.walk()
             .filter(|entry| may_be_plan(entry.path()) && is_file_within(entry, &root))
             .map(|entry| entry.path().strip_prefix("./").unwrap_or(entry.path()).to_owned())
             .filter(|path| fits(path))

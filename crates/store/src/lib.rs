@@ -31,6 +31,7 @@ mod metrics;
 mod overview;
 mod people;
 mod planned;
+mod relink;
 mod revisions;
 mod sections;
 mod set_aside;

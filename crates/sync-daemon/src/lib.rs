@@ -10,9 +10,11 @@ pub mod api;
 mod asked;
 pub mod daemon;
 pub mod debounce;
+pub mod discovery;
 pub mod document;
 pub mod file;
 pub mod marking;
+pub mod members;
 pub mod planned;
 mod standby;
 pub mod sync;
@@ -31,7 +33,7 @@ use tokio::sync::{Mutex, mpsc};
 use tracing::warn;
 
 use crate::daemon::{Ask, Daemon};
-use crate::document::Document;
+use crate::discovery::PlanSet;
 use crate::sync::{Marks, PlanSync};
 
 /// How many requests may wait for the loop.
@@ -46,7 +48,8 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         service.readiness.wait_for(check);
     }
     let config = &service.config;
-    let documents = document::configured(&working_tree(config)?, &config.plan.paths)?;
+    let mut set = PlanSet::new(&working_tree(config)?, &config.plan.paths)?;
+    let documents = set.look().documents;
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
     let Some(store) = database::open(&service, Durability::Normal).await else { return Ok(()) };
     for left in store.documents().await?.iter().filter(|row| documents.iter().all(|d| d.id != row.id)) {
@@ -55,7 +58,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
 
     let (asks, asked) = mpsc::channel(ASKS);
     let asked = Mutex::new(asked);
-    let act = |term| act(&service, &queue, &documents, &asked, term);
+    let act = |term| act(&service, &queue, &set, &asked, term);
     let leading = leadership::lead(&service, &store, act, || standby::refuse(&service, &queue, &asked));
     tokio::try_join!(service.serve_grpc(api::api(asks, store.clone())), async {
         leading.await;
@@ -65,14 +68,16 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
 }
 
 /// What the leader does.
-async fn act(service: &Service, queue: &Queue, documents: &[Document], asked: &Mutex<mpsc::Receiver<Ask>>, term: Term) {
-    let (watch, changes) = watch::Watch::start(documents);
+async fn act(service: &Service, queue: &Queue, set: &PlanSet, asked: &Mutex<mpsc::Receiver<Ask>>, term: Term) {
+    let mut set = set.clone();
+    let found = set.look();
+    let (watch, changes) = watch::Watch::start(&found.documents);
     let options = ConsumerOptions::new("sync-daemon", "sync-daemon");
     let events = queue.consume::<Event>(Stream::Events, options, term.ended.clone());
     let plan = &service.config.plan;
-    let plans = PlanSync::new(term.store, documents.to_vec(), plan.debounce())
+    let plans = PlanSync::new(term.store, found.documents, plan.debounce())
         .with(Marks { in_progress: plan.mark_in_progress, annotate: plan.annotate });
-    let daemon = Daemon::new(plans, queue.clone(), watch, service);
+    let daemon = Daemon::new(plans, queue.clone(), watch, service).following(set);
     daemon.run(changes, events, &mut *asked.lock().await, term.ended).await;
 }
 

@@ -129,7 +129,10 @@ impl World {
             if steps > 1 {
                 self.fixture.plans.write(0, &prepared).await.unwrap();
                 let text = self.fixture.text();
-                assert!(text == prepared.new.text || text == self.saved, "neither the old file nor the new one: {text}");
+                assert!(
+                    text == prepared.new.text || text == self.saved,
+                    "neither the old file nor the new one: {text}"
+                );
             }
             if steps > 2 && !save {
                 self.fixture.plans.note(0, &prepared, now_ms).await.unwrap();
@@ -198,11 +201,19 @@ impl World {
             prop_assert_eq!(row.marker.as_str(), task.status.as_str());
             prop_assert!(
                 disputed.contains(&row.id) || Says::marker(task.status) == Says::state(row.life.state),
-                "{}: the file says {}, the database {}", row.id, task.status, row.life.state
+                "{}: the file says {}, the database {}",
+                row.id,
+                task.status,
+                row.life.state
             );
             let key = row.id.key();
             if self.finished.contains(key) && !self.touched.contains(key) {
-                prop_assert_eq!((row.life.state, row.life.generation), (TaskState::Completed, 1), "{} was reopened", key);
+                prop_assert_eq!(
+                    (row.life.state, row.life.generation),
+                    (TaskState::Completed, 1),
+                    "{} was reopened",
+                    key
+                );
             }
         }
         for row in &rows {

@@ -40,7 +40,10 @@ async fn a_stale_copy_that_is_saved_over_a_newer_file_reopens_nothing_and_its_ed
     }
     fixture.save(&PLAN.replace("Beta", "Better"));
     fixture.settle().await;
-    assert_eq!(fixture.text(), PLAN.replace("Beta", "Better").replace("[ ] 1.1", "[x] 1.1").replace("[ ] 2.1", "[x] 2.1"));
+    assert_eq!(
+        fixture.text(),
+        PLAN.replace("Beta", "Better").replace("[ ] 1.1", "[x] 1.1").replace("[ ] 2.1", "[x] 2.1")
+    );
     assert_eq!(fixture.state("1.1").await, TaskState::Completed);
 }
 
@@ -89,7 +92,11 @@ async fn a_branch_switch_and_back_reopens_and_retires_nothing() {
 
     fixture.save(PLAN);
     fixture.settle().await;
-    assert_eq!(fixture.text(), PLAN.replace("[ ] 1.1", "[x] 1.1"), "what is finished is ticked on the other branch too");
+    assert_eq!(
+        fixture.text(),
+        PLAN.replace("[ ] 1.1", "[x] 1.1"),
+        "what is finished is ticked on the other branch too"
+    );
     assert_eq!(fixture.state("2.2").await, TaskState::Completed, "it is on the branch that was left");
     fixture.save(&ticked);
     fixture.settle().await;

@@ -32,7 +32,7 @@ async fn a_plan_is_synced_at_once_and_again_when_it_is_saved_and_finished_tasks_
     let entry = next(&mut plans).await;
     assert_eq!((entry.document.as_str(), entry.revision, entry.changed), ("plan", 2, 1));
 
-    let documents = document::configured(world.folder.path(), &["PLAN.md".to_owned()]).unwrap();
+    let documents = document::configured(world.folder.path(), &["PLAN.md".into()]).unwrap();
     let (_watch, mut changed) = Watch::start(&documents);
     let id = TaskId::new("plan", "1.2");
     let mut tx = world.store.begin().await.unwrap();
