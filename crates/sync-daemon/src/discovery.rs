@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_file_of_backlog_md_is_called_by_its_id_whatever_its_name() {
         let root = tempfile::tempdir().unwrap();
-        let text = "---\nid: BACK-7\ntitle: Log in\nstatus: To Do\n---\n";
+        let text = "---\nid: BACK-7\ntitle: Log in\nstatus: To Do\ndependencies: []\n---\n";
         write(root.path(), "backlog/tasks/back-7 - Log-in.md", text);
         let mut set = set(root.path(), &["backlog/tasks"]);
         assert_eq!(names(&mut set)[0].0, "back-7");

@@ -112,7 +112,7 @@ async fn a_document_that_changes_changes_what_others_wait_for_and_they_are_told_
     let (_, relinked) = set.look().await;
     assert_eq!(set.waits("a/A.2").await, (texts(&["a/A.1"]), texts(&["B.1"])));
     assert_eq!((relinked.len(), relinked[0].at, relinked[0].revision), (1, 0, 1));
-    set.write("b.md", &B.replace("B.2", "B.1"));
+    set.write("b.md", &B.replace("One", "Uno"));
     set.look().await;
     assert_eq!(set.waits("a/A.2").await.1, texts(&[]));
 }
@@ -175,7 +175,7 @@ async fn a_named_file_that_is_missing_is_trouble_and_retires_nothing() {
 
 #[tokio::test]
 async fn a_file_of_backlog_md_that_is_renamed_is_the_same_document() {
-    let text = "---\nid: BACK-7\ntitle: Log in\nstatus: To Do\n---\n";
+    let text = "---\nid: BACK-7\ntitle: Log in\nstatus: To Do\nassignee: []\ncreated_date: '2026-01-05'\nlabels: []\ndependencies: []\n---\n";
     let mut set = Set::of(&["plans"], &[("plans/back-7 - Log-in.md", text)]).await;
     let folder = set.folder.path().join("plans");
     fs::rename(folder.join("back-7 - Log-in.md"), folder.join("back-7 - Sign-in.md")).unwrap();
