@@ -9,7 +9,7 @@ use coditect_core::{Change, TaskId, Trigger};
 use coditect_proto::v1::{SyncNowRequest, sync_daemon_client::SyncDaemonClient};
 use coditect_queue::Stream;
 use coditect_queue::message::{Event, PlanChanged};
-use coditect_service::ServiceName;
+use coditect_service::{Service, ServiceName};
 use coditect_store::AttemptEnd;
 use common::{LONG, World, next};
 use sync_daemon::document;
@@ -52,6 +52,30 @@ async fn a_plan_is_synced_at_once_and_again_when_it_is_saved_and_finished_tasks_
     let status = &answer.documents[0];
     assert_eq!((status.revision, status.tasks, status.error.as_deref()), (3, 2, None));
     drop(client);
+    world.service.shutdown.drain();
+    service.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_comes_into_a_folder_is_taken_over_and_what_waited_for_it_is_told_of() {
+    let mut world = World::new(ServiceName::SyncDaemon).await;
+    let folder = world.folder.path().join("plans");
+    fs::create_dir_all(folder.join("deep")).unwrap();
+    fs::write(folder.join("a.md"), "- [ ] A.1 One (depends on B.1)\n").unwrap();
+    let mut config = world.service.config.as_ref().clone();
+    config.plan.paths = vec!["plans".into()];
+    world.service = Service::new(ServiceName::SyncDaemon, config);
+    let mut plans = world.consume::<PlanChanged>(Stream::Plan);
+    let service = tokio::spawn(sync_daemon::run(world.service.clone()));
+    assert_eq!(next(&mut plans).await.document, "plans-a");
+    world.is_ready().await;
+
+    fs::write(folder.join("deep/b.md"), "- [ ] B.1 One\n").unwrap();
+    assert_eq!(next(&mut plans).await.document, "plans-deep-b");
+    let entry = next(&mut plans).await;
+    assert_eq!((entry.document.as_str(), entry.revision), ("plans-a", 1));
+    let waits = world.store.dependencies(&TaskId::new("plans-a", "A.1")).await.unwrap();
+    assert_eq!(waits[0].task, TaskId::new("plans-deep-b", "B.1"));
     world.service.shutdown.drain();
     service.await.unwrap().unwrap();
 }
