@@ -190,7 +190,7 @@ fn plan(path: &Path, format: Option<Format>, folder: &Path, root: &Path) -> Resu
         Failure::usage(format!("the plan file {} is outside the repository {}", file.display(), root.display()))
             .help("move it into the repository, or name its repository with --repo PATH")
     })?;
-    let inside = inside.join(rest);
+    let inside = if rest.as_os_str().is_empty() { inside.to_owned() } else { inside.join(rest) };
     let path = if inside.as_os_str().is_empty() { ".".to_owned() } else { inside.to_string_lossy().into_owned() };
     Ok(PlanPath { path, format })
 }
@@ -211,6 +211,20 @@ fn absolute(url: &SecretUrl, root: &Path) -> SecretUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_folders_and_patterns_are_named_from_the_repository_on() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("docs/deep")).unwrap();
+        std::fs::write(root.join("docs/a.md"), "").unwrap();
+        let named = |path: &str, folder: &str| plan(Path::new(path), None, &root.join(folder), &root).map(|p| p.path);
+        assert_eq!(named("a.md", "docs").unwrap(), "docs/a.md");
+        assert_eq!(named("docs", "").unwrap(), "docs");
+        assert_eq!(named("**/*.md", "docs").unwrap(), "docs/**/*.md");
+        assert_eq!(named(".", "").unwrap(), ".");
+        assert!(named("none.md", "").is_err() && named("../x/*.md", "").is_err());
+    }
 
     #[test]
     fn a_port_alone_is_one_of_this_machine() {
