@@ -85,6 +85,7 @@ pub(crate) fn resolve(context: &Context<'_, '_>, tasks: &mut [PlanTask], sink: &
     for (task, found) in tasks.iter_mut().zip(resolved) {
         task.dependencies = found.dependencies;
         task.unresolved = found.unresolved;
+        task.asides = found.asides;
     }
 }
 
@@ -95,10 +96,17 @@ struct Spot<'a> {
     column: usize,
 }
 
+impl Spot<'_> {
+    fn reference(&self) -> UnresolvedDependency {
+        UnresolvedDependency { text: self.text.to_owned(), line: self.line, column: self.column }
+    }
+}
+
 #[derive(Default)]
 struct Found {
     dependencies: Vec<Dependency>,
     unresolved: Vec<UnresolvedDependency>,
+    asides: Vec<UnresolvedDependency>,
     seen: HashSet<usize>,
 }
 
@@ -117,7 +125,12 @@ impl Found {
     ) {
         let key = |at: usize| tasks.get(at).map_or("", |t| t.key.as_str());
         let (code, message, help) = match meaning {
-            Meaning::Nothing => return,
+            Meaning::Nothing => {
+                if spot.text.starts_with('`') {
+                    self.asides.push(spot.reference());
+                }
+                return;
+            }
             Meaning::Tasks(found, missing) => {
                 if found == [owner] {
                     let message = format!("task `{}` depends on itself", key(owner));
@@ -146,6 +159,7 @@ impl Found {
                 let message = format!("`{}` is no reference to a task and holds nothing back", spot.text);
                 let help = "name tasks by their ids; put packages and remarks in backticks or elsewhere".to_owned();
                 sink.add(Code::IgnoredDependency, (spot.line, spot.column), message, help);
+                self.asides.push(spot.reference());
                 return;
             }
             Meaning::Unknown => {
@@ -159,7 +173,7 @@ impl Found {
             }
         };
         sink.add(code, (spot.line, spot.column), message, help);
-        self.unresolved.push(UnresolvedDependency { text: spot.text.to_owned(), line: spot.line, column: spot.column });
+        self.unresolved.push(spot.reference());
     }
 }
 

@@ -76,6 +76,11 @@ impl Outline {
         Self { headings, of_line, title }
     }
 
+    /// The title of the document, where it has one.
+    pub(crate) fn title(&self) -> Option<&str> {
+        self.headings.get(self.title?).map(|heading| heading.title.as_str())
+    }
+
     /// The heading and those around it, innermost first, without the document's title.
     pub(crate) fn around(&self, heading: Option<usize>) -> impl Iterator<Item = usize> {
         std::iter::successors(heading, |h| self.headings.get(*h)?.parent).filter(|h| Some(*h) != self.title)

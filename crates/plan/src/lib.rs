@@ -23,6 +23,7 @@ pub mod identity;
 mod keys;
 mod label;
 mod lines;
+pub mod links;
 mod marker;
 mod mentions;
 mod model;

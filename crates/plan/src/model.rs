@@ -44,6 +44,19 @@ impl Plan {
         found.next().filter(|_| found.next().is_none())
     }
 
+    /// What the document is called, where its path is the one within the repository: the slug of that path. A file of
+    /// Backlog.md is a task and is called by its id, so that it stays the same when it is retitled or moved.
+    #[must_use]
+    pub fn document_id(&self) -> String {
+        let own = || self.tasks.first()?.id.as_deref();
+        match own().filter(|_| self.format == Format::BacklogMd) {
+            // A number alone would be no name beside other documents.
+            Some(id) if id.bytes().all(|b| b.is_ascii_digit()) => format!("task-{id}"),
+            Some(id) => coditect_core::document_slug(id),
+            None => coditect_core::document_slug(&self.path),
+        }
+    }
+
     /// Whether any diagnostic is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {
@@ -79,6 +92,9 @@ pub struct PlanTask {
     /// References that lead nowhere: the task cannot start until they are mended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unresolved: Vec<UnresolvedDependency>,
+    /// What stands among its references and is none within the document: another document may know it.
+    #[serde(skip)]
+    pub(crate) asides: Vec<UnresolvedDependency>,
     /// Key of the task around it.
     pub parent: Option<String>,
     /// The boxes that are part of it, in order, nested ones included.
@@ -193,13 +209,15 @@ pub(crate) struct Slot {
     pub words: Words,
 }
 
-/// What an edit has to know of the document besides its tasks: how it words what is finished, and its groups.
+/// What is known of the document besides its tasks: how it words what is finished, its groups, its title.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Style {
     /// Boxes that are no tasks themselves, for they only gather the tasks beneath them.
     pub groups: Vec<Group>,
     /// The first tick of a finished heading.
     pub tick: Option<Tick>,
+    /// The title of the document.
+    pub title: Option<String>,
 }
 
 /// A tick in a heading.

@@ -32,6 +32,7 @@ pub mod leadership;
 pub mod listen;
 pub mod metrics;
 mod name;
+pub mod plan_files;
 mod readiness;
 mod reload;
 mod shutdown;

@@ -41,6 +41,11 @@ fn rows(path: &str, schema: &Value, default: &Value, text: &mut String) {
     }
 }
 
+/// The first type that a value can have.
+fn kind_of(kinds: &Value) -> &str {
+    kinds.as_str().or_else(|| kinds.get(0)?.as_str()).unwrap_or("thing")
+}
+
 /// The members of an object by name: their order depends on what else is built along.
 fn sorted(object: &Value) -> BTreeMap<&String, &Value> {
     object.as_object().unwrap().iter().collect()
@@ -62,7 +67,7 @@ fn allowed(schema: &Value) -> String {
         kinds => kinds.as_array().and_then(|kinds| kinds.first()).and_then(Value::as_str).unwrap_or("any").to_owned(),
     };
     let kind = match kind.as_str() {
-        "array" => format!("list of {}s", schema["items"]["type"].as_str().unwrap_or("thing")),
+        "array" => format!("list of {}s", kind_of(&schema["items"]["type"])),
         "object" => "names and texts".to_owned(),
         "string" => "text".to_owned(),
         "integer" => "whole number".to_owned(),

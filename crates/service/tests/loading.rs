@@ -6,7 +6,7 @@ use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 use coditect_core::RetryPolicy;
 use coditect_service::{
     Config, ServiceName,
-    config::{ConfigError, Environment, LogFormat, PlanSource, Runtime, variable},
+    config::{ConfigError, Environment, LogFormat, PlanPath, PlanSource, Runtime, variable},
 };
 use tempfile::TempDir;
 
@@ -78,7 +78,7 @@ fn variables_are_read_as_the_kind_of_their_setting() {
     )
     .unwrap();
     assert_eq!(config.project.name, "2024");
-    assert_eq!(config.plan.paths, ["PLAN.md", "docs/plan.md"]);
+    assert_eq!(config.plan.paths, ["PLAN.md", "docs/plan.md"].map(PlanPath::from));
     assert_eq!(config.verify.commands, ["cargo test", "test 1, 2"]);
     assert_eq!(config.agents.mappings["Backend"], "backend-engineer");
     let rules = config.agents.rules("any").rules;
@@ -139,7 +139,11 @@ fn a_value_of_the_wrong_kind_is_refused_with_value_expectation_and_origin() {
             r#"`executor.runtime` is "magic" in FILE: expected one of: script, command, claude-code"#,
         ),
         (r#"{"plan": {"paths": "PLAN.md"}}"#, ("X", ""), r#"`plan.paths` is "PLAN.md" in FILE: expected a list"#),
-        (r#"{"plan": {"paths": [7]}}"#, ("X", ""), "`plan.paths.0` is 7 in FILE: expected text"),
+        (
+            r#"{"plan": {"paths": [7]}}"#,
+            ("X", ""),
+            "`plan.paths.0` is 7 in FILE: expected text, or an object with `path` and `format`",
+        ),
         (
             r#"{"plan": {"debounce_ms": -1}}"#,
             ("X", ""),

@@ -34,6 +34,7 @@ mod naming;
 mod overview;
 mod people;
 mod planned;
+mod relink;
 mod revisions;
 mod sections;
 mod set_aside;

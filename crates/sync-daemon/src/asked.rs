@@ -12,7 +12,7 @@ impl Daemon {
     pub(crate) async fn answer(&mut self, Ask { what, answer }: Ask) {
         let result = match what {
             What::Sync => {
-                self.plans.refresh().await;
+                self.plans.source().refresh().await;
                 self.sync_all().await;
                 self.look().await
             }

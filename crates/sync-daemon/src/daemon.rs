@@ -13,7 +13,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, info, warn};
 
 use crate::debounce::Debounce;
-use crate::sync::{Looked, PlanSync, Status, Ticked};
+use crate::discovery::{Found, PlanSet};
+use crate::members::Relinked;
+use crate::source::poll;
+use crate::sync::{Looked, PlanSync, Status, Ticked, off_thread};
 use crate::watch::Watch;
 
 /// How long completions are gathered before they are ticked in one go.
@@ -104,13 +107,19 @@ pub struct Daemon {
     /// A file could not be taken over: all are compared as soon as the database works.
     unsynced: bool,
     pub(crate) clock: SystemClock,
+    /// What `plan.paths` means, if documents can come and go.
+    set: Option<PlanSet>,
+    /// Files that came or went.
+    looking: Debounce,
+    quiet: Duration,
 }
 
 impl Daemon {
     /// A loop over `plans`.
     #[must_use]
     pub fn new(plans: PlanSync, queue: Queue, watch: Watch, service: &Service) -> Self {
-        let debounces = vec![Debounce::new(service.config.plan.debounce().max(LEAST_QUIET)); plans.len()];
+        let quiet = service.config.plan.debounce().max(LEAST_QUIET);
+        let debounces = vec![Debounce::new(quiet); plans.len()];
         Self {
             plans,
             queue,
@@ -123,7 +132,18 @@ impl Daemon {
             outage: false,
             unsynced: false,
             clock: SystemClock,
+            set: None,
+            looking: Debounce::new(quiet),
+            quiet,
         }
+    }
+
+    /// Documents come and go as `set` finds them.
+    #[must_use]
+    pub fn following(mut self, set: PlanSet) -> Self {
+        let watched = self.plans.source().is_watched();
+        self.set = Some(set).filter(|set| set.is_open() || !watched);
+        self
     }
 
     /// Runs until `drain`. Every file is synced at once; then all is driven by what happens.
@@ -137,10 +157,19 @@ impl Daemon {
         self.sync_all().await;
         let (mut reconcile, mut compare) = (every(self.reconcile), every(COMPARE));
         while !drain.is_cancelled() {
-            let rested = self.debounces.iter().filter_map(Debounce::due).min();
+            let rested = self.debounces.iter().chain([&self.looking]).filter_map(Debounce::due).min();
             tokio::select! {
                 () = drain.cancelled() => {}
-                Some(at) = changes.recv() => self.debounces[at].touch(Instant::now()),
+                Some(at) = changes.recv() => match self.debounces.get_mut(at) {
+                    Some(debounce) => debounce.touch(Instant::now()),
+                    // A file that came or went; or, where nobody watches, anything.
+                    None => {
+                        self.looking.touch(Instant::now());
+                        if at == poll::ANYTHING {
+                            self.debounces.iter_mut().for_each(|debounce| debounce.touch(Instant::now()));
+                        }
+                    }
+                },
                 () = at(rested) => self.sync_rested().await,
                 Some(delivery) = events.next() => {
                     let to = delivery.message.to.as_str();
@@ -170,13 +199,58 @@ impl Daemon {
     }
 
     pub(crate) async fn sync_all(&mut self) {
+        self.find().await;
+        let read = self.plans.preload().await;
+        self.settled(read);
         for at in 0..self.plans.len() {
             self.sync(at).await;
+        }
+        self.relink().await;
+    }
+
+    /// Looks which documents there are; those that are new are read once they are at rest.
+    async fn find(&mut self) {
+        let Some(mut set) = self.set.take() else { return };
+        if !self.plans.source().is_watched() {
+            let found = self.plans.look_listed(&set).await;
+            self.set = Some(set);
+            if let Some(found) = found {
+                self.take(found);
+            }
+            return;
+        }
+        let looked = off_thread(move || {
+            let (found, folders) = (set.look(), set.folders());
+            (set, found, folders)
+        });
+        // Otherwise the runtime is ending.
+        let Ok((set, found, folders)) = looked.await else { return };
+        self.set = Some(set);
+        self.take(found);
+        self.watch.follow(self.plans.documents(), folders);
+    }
+
+    fn take(&mut self, found: Found) {
+        let changed = self.plans.refresh(found);
+        self.debounces.resize(self.plans.len(), Debounce::new(self.quiet));
+        for at in changed {
+            self.debounces[at].touch(Instant::now());
+        }
+    }
+
+    /// Brings what tasks wait for in other documents up to date, and tells the resolver.
+    async fn relink(&mut self) {
+        let relinked = self.plans.relink(self.clock.now_ms()).await;
+        for Relinked { at, revision, changed } in self.settled(relinked).unwrap_or_default() {
+            self.tell(at, revision, changed).await;
         }
     }
 
     async fn sync_rested(&mut self) {
         let now = Instant::now();
+        if self.looking.take(now) {
+            self.find().await;
+        }
         for at in 0..self.plans.len() {
             if self.debounces[at].take(now) {
                 self.sync(at).await;
@@ -193,6 +267,7 @@ impl Daemon {
             Some(Looked::Synced(synced)) => {
                 metrics::synced("to_database", begun.elapsed());
                 self.tell(at, synced.revision, synced.changed).await;
+                self.relink().await;
                 self.tick(at).await;
             }
             Some(Looked::InStep) => self.tick(at).await,
@@ -232,10 +307,14 @@ impl Daemon {
     }
 
     async fn compare_all(&mut self) {
+        self.find().await;
         self.watch.renew();
         self.unsynced = false;
         for at in 0..self.plans.len() {
-            let behind = self.plans.is_behind(at).await;
+            let behind = match self.plans.is_behind(at).await {
+                Ok(false) => self.plans.is_leaving(at, self.clock.now_ms()).await,
+                behind => behind,
+            };
             match self.settled(behind) {
                 Some(true) if self.debounces[at].due().is_none() => self.debounces[at].touch(Instant::now()),
                 Some(_) => {}

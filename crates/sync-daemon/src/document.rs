@@ -5,6 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 use coditect_core::document_slug;
+use coditect_plan::{Format, Plan, parse_as};
+use coditect_service::config::PlanPath;
 
 /// A plan file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,34 +17,52 @@ pub struct Document {
     pub path: String,
     /// Where it is on this machine.
     pub file: PathBuf,
+    /// The format that is set for it.
+    pub format: Option<Format>,
+    /// Whether it was found by looking: such a file may go without being missed.
+    pub found: bool,
 }
 
-/// The documents at `paths`, which are relative to `root`.
+impl Document {
+    /// The file at `path` within `root`, which was named itself.
+    #[must_use]
+    pub fn named(root: &Path, path: &str, format: Option<Format>) -> Self {
+        Self { id: document_slug(path), path: path.to_owned(), file: root.join(path), format, found: false }
+    }
+
+    /// Reads a text as the content of this document.
+    #[must_use]
+    pub fn parse(&self, text: &str) -> Plan {
+        parse_as(self.format.unwrap_or_else(|| Format::detect(&self.path, text)), &self.path, text)
+    }
+}
+
+/// The documents at `paths`, which are relative to `root` and mean one file each.
 ///
 /// # Errors
 /// No path at all, one that leads out of `root`, or two that would give their tasks the same ids.
-pub fn configured(root: &Path, paths: &[String]) -> anyhow::Result<Vec<Document>> {
+pub fn configured(root: &Path, paths: &[PlanPath]) -> anyhow::Result<Vec<Document>> {
     if paths.is_empty() {
         bail!("`plan.paths` names no plan file; name at least one, like \"PLAN.md\"");
     }
     let mut taken: HashMap<String, &str> = HashMap::new();
     let mut documents = Vec::with_capacity(paths.len());
-    for given in paths {
-        let path = within(root, given)?;
-        let id = document_slug(&path);
-        if let Some(other) = taken.insert(id.clone(), given) {
+    for PlanPath { path: given, format } in paths {
+        let document = Document::named(root, &within(root, given)?, *format);
+        if let Some(other) = taken.insert(document.id.clone(), given) {
             bail!(
-                "`plan.paths`: `{other}` and `{given}` would both be called `{id}`, and their tasks could not be told \
-                 apart; rename one of them or leave it out"
+                "`plan.paths`: `{other}` and `{given}` would both be called `{}`, and their tasks could not be told \
+                 apart; rename one of them or leave it out",
+                document.id
             );
         }
-        documents.push(Document { id, file: root.join(&path), path });
+        documents.push(document);
     }
     Ok(documents)
 }
 
 /// The path from `root`, without detours.
-fn within(root: &Path, given: &str) -> anyhow::Result<String> {
+pub(crate) fn within(root: &Path, given: &str) -> anyhow::Result<String> {
     let outside = || format!("`plan.paths`: `{given}` is not a file within the repository {}", root.display());
     let path = Path::new(given);
     let path = if path.is_absolute() { path.strip_prefix(root).with_context(outside)? } else { path };
@@ -65,7 +85,7 @@ mod tests {
     use super::*;
 
     fn configured_in_r(paths: &[&str]) -> anyhow::Result<Vec<Document>> {
-        configured(Path::new("/r"), &paths.iter().map(ToString::to_string).collect::<Vec<_>>())
+        configured(Path::new("/r"), &paths.iter().map(|path| PlanPath::from(*path)).collect::<Vec<_>>())
     }
 
     #[test]

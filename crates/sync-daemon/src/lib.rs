@@ -12,8 +12,10 @@ pub mod api;
 mod asked;
 pub mod daemon;
 pub mod debounce;
+pub mod discovery;
 pub mod document;
 pub mod marking;
+pub mod members;
 pub mod planned;
 pub mod source;
 mod standby;
@@ -38,7 +40,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 use crate::daemon::{Ask, Daemon};
-use crate::document::Document;
+use crate::discovery::PlanSet;
 use crate::source::git::GitSource;
 use crate::source::{Source, poll, trouble};
 use crate::sync::{Marks, PlanSync};
@@ -56,7 +58,8 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     }
     let config = &service.config;
     let (source, root) = source_of(config)?;
-    let documents = document::configured(&root, &config.plan.paths)?;
+    let mut set = PlanSet::new(&root, &config.plan.paths)?;
+    let documents = set.look().documents;
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
     let Some(store) = database::open(&service, Durability::Normal).await else { return Ok(()) };
     for left in store.documents().await?.iter().filter(|row| documents.iter().all(|d| d.id != row.id)) {
@@ -65,7 +68,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
 
     let (asks, asked) = mpsc::channel(ASKS);
     let asked = Mutex::new(asked);
-    let act = |term| act(&service, &queue, &source, &documents, &asked, term);
+    let act = |term| act(&service, &queue, &source, &set, &asked, term);
     let leading = leadership::lead(&service, &store, act, || standby::refuse(&service, &queue, &asked));
     tokio::try_join!(service.serve_grpc(api::api(asks, store.clone())), async {
         leading.await;
@@ -79,15 +82,17 @@ async fn act(
     service: &Service,
     queue: &Queue,
     source: &Source,
-    documents: &[Document],
+    set: &PlanSet,
     asked: &Mutex<mpsc::Receiver<Ask>>,
     term: Term,
 ) {
-    let (watch, mut changes) = watch::Watch::start(if source.is_watched() { documents } else { &[] });
+    let mut set = set.clone();
+    let found = set.look();
+    let (watch, mut changes) = watch::Watch::start(if source.is_watched() { &found.documents } else { &[] });
     let _polling = if let Source::Git(git) = source {
-        let (moved, moves) = mpsc::channel(ASKS.max(documents.len()));
+        let (moved, moves) = mpsc::channel(ASKS);
         changes = moves;
-        let poll = poll::run(Arc::clone(git), documents.len(), moved, Arc::clone(&service.told), term.ended.clone());
+        let poll = poll::run(Arc::clone(git), moved, Arc::clone(&service.told), term.ended.clone());
         Some(AbortOnDropHandle::new(tokio::spawn(poll)))
     } else {
         None
@@ -95,10 +100,10 @@ async fn act(
     let options = ConsumerOptions::new("sync-daemon", "sync-daemon");
     let events = queue.consume::<Event>(Stream::Events, options, term.ended.clone());
     let plan = &service.config.plan;
-    let plans = PlanSync::new(term.store, documents.to_vec(), plan.debounce())
+    let plans = PlanSync::new(term.store, found.documents, plan.debounce())
         .within(source.clone())
         .with(Marks { in_progress: plan.mark_in_progress, annotate: plan.annotate });
-    let daemon = Daemon::new(plans, queue.clone(), watch, service);
+    let daemon = Daemon::new(plans, queue.clone(), watch, service).following(set);
     daemon.run(changes, events, &mut *asked.lock().await, term.ended).await;
 }
 

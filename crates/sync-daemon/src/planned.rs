@@ -54,7 +54,7 @@ mod tests {
     fn commands_for_every_task_prove_those_without_their_own() {
         let text = "## Tasks\n\n- [ ] 1.1 One\n  - **Verify:** `make one`\n- [x] 1.2 Two\n  - **Depends on:** 1.1, 9.9\n\n\
                     ## Validation Commands\n\n- `make all`\n";
-        let document = Document { id: "plan".into(), path: "PLAN.md".into(), file: "PLAN.md".into() };
+        let document = Document::named("/r".as_ref(), "PLAN.md", None);
         let planned = planned(&document, &Content::new(text.to_owned()), &coditect_plan::parse("PLAN.md", text));
         let [one, two] = planned.tasks.as_slice() else { panic!("{planned:?}") };
         assert_eq!((one.verify.as_slice(), one.marker.as_str()), (["make one".to_owned()].as_slice(), "pending"));

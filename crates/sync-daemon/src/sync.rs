@@ -14,9 +14,9 @@ use coditect_store::{DocumentRow, Editor, Store, Synced};
 use tracing::info;
 
 use crate::document::Document;
-use crate::file::{Content, Replaced};
+use crate::file::{Content, Replaced, Unreadable};
 pub use crate::marking::Ticked;
-use crate::planned::planned;
+use crate::members;
 use crate::source::Source;
 use crate::tracked::Tracked;
 
@@ -34,6 +34,8 @@ pub struct PlanSync {
     doubt_ms: i64,
     pub(crate) marks: Marks,
     pub(crate) plans: Vec<Tracked>,
+    /// Files that would be documents and cannot be.
+    pub(crate) unfit: Vec<(String, String)>,
 }
 
 /// What is written into plan files beside what was decided.
@@ -89,7 +91,7 @@ impl PlanSync {
         let plans = documents.into_iter().map(Tracked::new).collect();
         let doubt_ms = i64::try_from(debounce.max(LEAST_DOUBT).as_millis()).unwrap_or(i64::MAX);
         let source = Source::WorkingTree { root: PathBuf::new() };
-        Self { store, source, doubt_ms, marks: Marks::default(), plans }
+        Self { store, source, doubt_ms, marks: Marks::default(), plans, unfit: Vec::new() }
     }
 
     /// Reads and writes the documents in `source` instead of the working tree.
@@ -99,9 +101,10 @@ impl PlanSync {
         self
     }
 
-    /// Looks at once whether something has changed, where that is not seen anyway.
-    pub async fn refresh(&self) {
-        self.source.refresh().await;
+    /// Where the documents are.
+    #[must_use]
+    pub const fn source(&self) -> &Source {
+        &self.source
     }
 
     /// With these marks.
@@ -137,7 +140,8 @@ impl PlanSync {
 
     /// What is wrong with the files that cannot be read or written.
     pub fn troubles(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.plans.iter().filter_map(|plan| Some((plan.document.path.as_str(), plan.wrong()?)))
+        let unfit = self.unfit.iter().map(|(path, why)| (path.as_str(), why.as_str()));
+        self.plans.iter().filter_map(|plan| Some((plan.document.path.as_str(), plan.wrong()?))).chain(unfit)
     }
 
     /// Whether the file is other than the database knows it.
@@ -157,17 +161,23 @@ impl PlanSync {
     pub async fn sync(&mut self, at: usize, now_ms: i64) -> anyhow::Result<Looked> {
         let content = match self.read(at).await? {
             Ok(content) => content,
+            Err(_) if self.is_gone(at, now_ms) => members::nothing(),
             Err(trouble) => return Ok(Looked::Unreadable(trouble)),
         };
         let known = self.row(at).await?;
-        if known.is_some_and(|known| known.hash == content.hash) {
+        if known.as_ref().is_some_and(|known| known.hash == content.hash) {
             self.plans[at].empty_since_ms = None;
+            // What others wait for in it is found in what it reads as.
+            self.plan(at, &content).await?;
             return Ok(Looked::InStep);
         }
-        if self.may_be_half_written(at, &content, now_ms).await? {
+        // With its file, a document comes back as a whole.
+        let back = known.is_some_and(|known| members::is_nothing(&self.plans[at].document, &known.hash));
+        let editor = Editor { actor: PERSON, restores: back };
+        if self.plans[at].absent_since_ms.is_none() && self.may_be_half_written(at, &content, now_ms).await? {
             return Ok(Looked::HalfWritten);
         }
-        let synced = self.take_over(at, &content, Editor { actor: PERSON, restores: false }, now_ms).await?;
+        let synced = self.take_over(at, &content, editor, now_ms).await?;
         Ok(Looked::Synced(synced))
     }
 
@@ -179,13 +189,14 @@ impl PlanSync {
         now_ms: i64,
     ) -> anyhow::Result<Synced> {
         let plan = self.plan(at, content).await?;
-        let planned = planned(&self.plans[at].document, content, &plan);
+        let planned = self.planned(at, content, &plan);
         let mut tx = self.store.begin().await?;
         let synced = tx.sync_edited(&planned, editor, now_ms).await?;
         tx.apply_adopted(&planned.id, now_ms).await?;
         tx.commit().await?;
         let tasks = i64::try_from(planned.tasks.len()).unwrap_or(i64::MAX);
         self.plans[at].tasks = Some(tasks);
+        self.is_linked(at, members::links_of(&planned));
         let Synced { revision, changed, stale, ref wishes, ref conflicts, ref undone } = synced;
         let (wishes, conflicts, undone) = (wishes.len(), conflicts.len(), undone.len());
         info!(path = planned.path, revision, tasks, changed, stale, wishes, conflicts, undone, "plan synced");
@@ -229,8 +240,8 @@ impl PlanSync {
         if let Some(plan) = self.plans[at].plan(&content.hash) {
             return Ok(plan);
         }
-        let (path, text) = (self.plans[at].document.path.clone(), content.text.clone());
-        let plan = Arc::new(off_thread(move || coditect_plan::parse(&path, &text)).await?);
+        let (document, text) = (self.plans[at].document.clone(), content.text.clone());
+        let plan = Arc::new(off_thread(move || document.parse(&text)).await?);
         self.plans[at].reads_as(&content.hash, Arc::clone(&plan));
         Ok(plan)
     }
@@ -272,6 +283,11 @@ impl PlanSync {
             Ok(content) => {
                 self.plans[at].is_read();
                 Ok(content)
+            }
+            // What was found by looking may go: that is no trouble.
+            Err(Unreadable::Missing) if self.plans[at].document.found => {
+                self.plans[at].missing = true;
+                Err("the file is gone".to_owned())
             }
             Err(unreadable) => Err(self.plans[at].is_unreadable(unreadable.to_string())),
         })

@@ -19,6 +19,12 @@ pub(crate) struct Tracked {
     pub(crate) unwritable: Option<String>,
     /// Since when the file has been empty although it has tasks.
     pub(crate) empty_since_ms: Option<i64>,
+    /// Since when the file, which was found by looking, has been gone.
+    pub(crate) absent_since_ms: Option<i64>,
+    /// It was not there when it was last read.
+    pub(crate) missing: bool,
+    /// What its tasks wait for in other documents, as it was last written.
+    pub(crate) links: Option<String>,
     /// The content in which these tasks could not be marked so.
     refused: (String, HashSet<(String, MarkerStatus)>),
     /// What could not be marked in any content, and why, as it was logged.
@@ -36,6 +42,9 @@ impl Tracked {
             trouble: None,
             unwritable: None,
             empty_since_ms: None,
+            absent_since_ms: None,
+            missing: false,
+            links: None,
             refused: (String::new(), HashSet::new()),
             told: HashSet::new(),
             read: None,
@@ -51,6 +60,11 @@ impl Tracked {
     /// What the content of this hash reads as, if it is known.
     pub(crate) fn plan(&self, hash: &str) -> Option<Arc<Plan>> {
         self.read.as_ref().filter(|(known, _)| known == hash).map(|(_, plan)| Arc::clone(plan))
+    }
+
+    /// What it was last read as.
+    pub(crate) fn last_read(&self) -> Option<Arc<Plan>> {
+        self.read.as_ref().map(|(_, plan)| Arc::clone(plan))
     }
 
     /// Remembers what a content reads as.
@@ -79,6 +93,8 @@ impl Tracked {
 
     /// The file can be read.
     pub(crate) fn is_read(&mut self) {
+        self.absent_since_ms = None;
+        self.missing = false;
         if self.trouble.take().is_some() {
             info!(path = %self.document.file.display(), "the plan file can be read again");
         }

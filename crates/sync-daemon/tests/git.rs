@@ -117,7 +117,7 @@ impl Fixture {
 
 fn daemon(config: &Config, store: &Store) -> (Arc<GitSource>, PlanSync) {
     let source = Arc::new(GitSource::new(config));
-    let documents = document::configured(source.own().folder(), &["PLAN.md".to_owned()]).unwrap();
+    let documents = document::configured(source.own().folder(), &["PLAN.md".into()]).unwrap();
     let plans = PlanSync::new(store.clone(), documents, Duration::ZERO).within(Source::Git(Arc::clone(&source)));
     (source, plans)
 }

@@ -37,7 +37,7 @@ async fn a_plan_is_synced_at_once_and_again_when_it_is_saved_and_finished_tasks_
     let entry = next(&mut plans).await;
     assert_eq!((entry.document.as_str(), entry.revision, entry.changed), ("plan", 2, 1));
 
-    let documents = document::configured(world.folder.path(), &["PLAN.md".to_owned()]).unwrap();
+    let documents = document::configured(world.folder.path(), &["PLAN.md".into()]).unwrap();
     let (_watch, mut changed) = Watch::start(&documents);
     let id = TaskId::new("plan", "1.2");
     let mut tx = world.store.begin().await.unwrap();
@@ -147,6 +147,30 @@ async fn a_plan_on_a_branch_is_looked_at_when_the_daemon_is_told_and_ticked_by_a
     client.sync_now(SyncNowRequest {}).await.unwrap();
     assert_eq!(git("remote.git", &["cat-file", "blob", "main:PLAN.md"]), "- [x] 1.1 One\n- [x] 1.2 Two\n");
     drop(client);
+    world.service.shutdown.drain();
+    service.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_comes_into_a_folder_is_taken_over_and_what_waited_for_it_is_told_of() {
+    let mut world = World::new(ServiceName::SyncDaemon).await;
+    let folder = world.folder.path().join("plans");
+    fs::create_dir_all(folder.join("deep")).unwrap();
+    fs::write(folder.join("a.md"), "- [ ] A.1 One (depends on B.1)\n").unwrap();
+    let mut config = world.service.config.as_ref().clone();
+    config.plan.paths = vec!["plans".into()];
+    world.service = Service::new(ServiceName::SyncDaemon, config);
+    let mut plans = world.consume::<PlanChanged>(Stream::Plan);
+    let service = tokio::spawn(sync_daemon::run(world.service.clone()));
+    assert_eq!(next(&mut plans).await.document, "plans-a");
+    world.is_ready().await;
+
+    fs::write(folder.join("deep/b.md"), "- [ ] B.1 One\n").unwrap();
+    assert_eq!(next(&mut plans).await.document, "plans-deep-b");
+    let entry = next(&mut plans).await;
+    assert_eq!((entry.document.as_str(), entry.revision), ("plans-a", 1));
+    let waits = world.store.dependencies(&TaskId::new("plans-a", "A.1")).await.unwrap();
+    assert_eq!(waits[0].task, TaskId::new("plans-deep-b", "B.1"));
     world.service.shutdown.drain();
     service.await.unwrap().unwrap();
 }

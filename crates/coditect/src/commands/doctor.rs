@@ -5,7 +5,7 @@ use std::process::Command;
 
 use coditect_plan::Severity;
 use coditect_service::Config;
-use coditect_service::config::{AccountConfig, Runtime};
+use coditect_service::config::{AccountConfig, PlanPath, Runtime};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use serde_json::json;
@@ -164,9 +164,10 @@ fn state(repository: &Repository, config: &Config) -> Vec<Finding> {
 }
 
 fn plans(root: Option<&Path>, config: &Config) -> Vec<Finding> {
-    let look = |path: &String| {
-        let file = root.unwrap_or(Path::new(".")).join(path);
-        match Plans::read(std::slice::from_ref(&file)) {
+    let root = root.unwrap_or(Path::new(""));
+    let look = |PlanPath { path, format }: &PlanPath| {
+        let file = root.join(path);
+        match Plans::read_each(root, &[(PathBuf::from(path), *format)]) {
             Ok(plans) => {
                 let errors = plans.findings().iter().filter(|f| f.severity == Severity::Error).count();
                 let found = format!("{path}: {} tasks, {errors} errors", plans.summary().tasks);

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use coditect_plan::Severity;
@@ -103,12 +103,12 @@ pub(crate) fn repository(repository: &Repository, target: &str) -> Result<Vec<Wa
 }
 
 fn plans(settings: &Settings) -> Result<Vec<Warning>, Failure> {
-    let paths: Vec<PathBuf> = settings.plans.iter().map(PathBuf::from).collect();
-    let plans = Plans::read(&paths)?;
+    let paths: Vec<_> = settings.plans.iter().map(|plan| (PathBuf::from(&plan.path), plan.format)).collect();
+    let plans = Plans::read_each(Path::new(""), &paths)?;
     let mut warnings = Vec::new();
     if plans.summary().tasks == 0 {
         warnings.push((
-            format!("there are no tasks in {}", settings.plans.join(", ")),
+            format!("there are no tasks in {}", settings.plan_names()),
             "`coditect init` shows the format in an example".to_owned(),
         ));
     }

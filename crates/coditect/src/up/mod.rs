@@ -43,9 +43,13 @@ use watch::{Judge, Verdict};
 Example: coditect up --plan PLAN.md --until-done
 Example: coditect up --script 'make \"$CODITECT_TASK_KEY\"'")]
 pub(crate) struct Args {
-    /// A plan file; may be given several times [default: PLAN.md, or the configuration's]
+    /// A plan file, a folder of plans, or a pattern; may be given several times [default: PLAN.md, or the
+    /// configuration's]
     #[arg(long = "plan", value_name = "PATH")]
     pub(crate) plans: Vec<PathBuf>,
+    /// The format the plans are written in [default: what each of them looks like]
+    #[arg(long, value_name = "NAME", requires = "plans")]
+    pub(crate) format: Option<coditect_plan::Format>,
     /// The git repository that is worked on [default: the one the current folder is in]
     #[arg(long, value_name = "PATH")]
     pub(crate) repo: Option<PathBuf>,
@@ -105,7 +109,7 @@ pub(crate) async fn start(args: Args, manner: Manner) -> Result<u8, Failure> {
     fleet.start_services();
     screen.say(format_args!(
         "working on {} in {}; Ctrl-C finishes what runs and stops",
-        settings.plans.join(", "),
+        settings.plan_names(),
         settings.remote.clone().unwrap_or_else(|| settings.repository.root.display().to_string())
     ));
     screen.say(format_args!("the dashboard is at http://{}", ports.http));

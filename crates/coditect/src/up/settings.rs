@@ -5,8 +5,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use coditect_plan::Format;
 use coditect_service::Config;
-use coditect_service::config::{DEFAULT_FILE, Environment, PlanSource, SecretUrl, ShutdownConfig, variable};
+use coditect_service::config::{DEFAULT_FILE, Environment, PlanPath, PlanSource, SecretUrl, ShutdownConfig, variable};
 use serde_json::json;
 
 use super::{Args, Manner};
@@ -43,7 +44,7 @@ pub(crate) struct Settings {
     /// What the services are told over file and environment.
     pub(super) overrides: Vec<(String, String)>,
     /// The plan files, relative to the repository.
-    pub(super) plans: Vec<String>,
+    pub(super) plans: Vec<PlanPath>,
     /// The database, with an absolute path if it is a file.
     pub(super) database: SecretUrl,
     /// Where the dashboard and the API are.
@@ -57,7 +58,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Settles what was asked for.
     pub(super) fn of(args: Args, manner: Manner) -> Result<Self, Failure> {
-        let Args { plans, repo, agents, runtime, script, database, until_done, http, config } = args;
+        let Args { plans, format, repo, agents, runtime, script, database, until_done, http, config } = args;
         let cwd = std::env::current_dir().map_err(|error| Failure::wrong(format!("no current folder: {error}")))?;
         let repository = Repository::find(&cwd.join(repo.as_deref().unwrap_or(Path::new("."))))?;
         let config_file = config.map(|file| cwd.join(file));
@@ -108,14 +109,20 @@ impl Settings {
         };
         let plans = match plans.is_empty() {
             // What is on the branch, the working tree does not tell.
-            false if on_branch => plans.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+            false if on_branch => {
+                let named = |path: &PathBuf| PlanPath { path: path.to_string_lossy().into_owned(), format };
+                plans.iter().map(named).collect()
+            }
             true if on_branch => loaded.plan.paths.clone(),
-            false => plans.iter().map(|path| plan(path, &cwd, &repository.root)).collect::<Result<_, _>>()?,
+            false => {
+                let named = |path: &PathBuf| plan(path, format, &cwd, &repository.root);
+                plans.iter().map(named).collect::<Result<_, _>>()?
+            }
             true => loaded
                 .plan
                 .paths
                 .iter()
-                .map(|path| plan(Path::new(path), &repository.root, &repository.root))
+                .map(|given| plan(Path::new(&given.path), given.format, &repository.root, &repository.root))
                 .collect::<Result<Vec<_>, _>>()?,
         };
         Ok(Self {
@@ -130,6 +137,11 @@ impl Settings {
             until_done,
             tell: manner.tell,
         })
+    }
+
+    /// The plans, as people are told of them.
+    pub(super) fn plan_names(&self) -> String {
+        self.plans.iter().map(|plan| plan.path.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     /// How long what runs may go on when a person asks to stop: to its own limit, unless the configuration says
@@ -175,20 +187,29 @@ fn address(text: &str) -> Result<SocketAddr, Failure> {
     })
 }
 
-/// A plan file as the services want it: relative to the repository.
-fn plan(path: &Path, folder: &Path, root: &Path) -> Result<String, Failure> {
+/// Plans as the services want them named: relative to the repository.
+fn plan(path: &Path, format: Option<Format>, folder: &Path, root: &Path) -> Result<PlanPath, Failure> {
     let candidates = [folder.join(path), root.join(path)];
-    let Some(file) = candidates.iter().find(|file| file.is_file()) else {
+    let text = path.to_string_lossy();
+    let pattern = text.contains(['*', '?', '[', '{']).then(|| candidates[0].clone());
+    let Some(file) = candidates.iter().find(|file| file.exists()).or(pattern.as_ref()) else {
         return Err(Failure::usage(format!("there is no plan file {}", candidates[0].display()))
             .help("name one with --plan PATH; `coditect init` writes an example"));
     };
-    let name = file.file_name().unwrap_or_default();
-    let folder = file.parent().unwrap_or(Path::new("/")).canonicalize().map_err(at("read", file))?;
-    let inside = folder.strip_prefix(root).map_err(|_| {
+    // Links and detours in front of the last part that is there; what is behind it may be a pattern, or a link itself.
+    let above = file.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
+    let (above, rest) = match file.is_dir() {
+        true => (file.as_path(), Path::new("")),
+        false => (above, file.strip_prefix(above).unwrap_or(file)),
+    };
+    let whole = above.canonicalize().map_err(at("read", file))?;
+    let inside = whole.strip_prefix(root).map_err(|_| {
         Failure::usage(format!("the plan file {} is outside the repository {}", file.display(), root.display()))
             .help("move it into the repository, or name its repository with --repo PATH")
     })?;
-    Ok(inside.join(name).to_string_lossy().into_owned())
+    let inside = if rest.as_os_str().is_empty() { inside.to_owned() } else { inside.join(rest) };
+    let path = if inside.as_os_str().is_empty() { ".".to_owned() } else { inside.to_string_lossy().into_owned() };
+    Ok(PlanPath { path, format })
 }
 
 /// The URL with an absolute path if it is that of a file.
@@ -207,6 +228,20 @@ fn absolute(url: &SecretUrl, root: &Path) -> SecretUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_folders_and_patterns_are_named_from_the_repository_on() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("docs/deep")).unwrap();
+        std::fs::write(root.join("docs/a.md"), "").unwrap();
+        let named = |path: &str, folder: &str| plan(Path::new(path), None, &root.join(folder), &root).map(|p| p.path);
+        assert_eq!(named("a.md", "docs").unwrap(), "docs/a.md");
+        assert_eq!(named("docs", "").unwrap(), "docs");
+        assert_eq!(named("**/*.md", "docs").unwrap(), "docs/**/*.md");
+        assert_eq!(named(".", "").unwrap(), ".");
+        assert!(named("none.md", "").is_err() && named("../x/*.md", "").is_err());
+    }
 
     #[test]
     fn a_port_alone_is_one_of_this_machine() {

@@ -62,6 +62,7 @@ pub(crate) fn parse_with<'a>(
         &mut tasks,
         &mut sink,
     );
+    style.title = outline.title().map(str::to_owned);
     Plan { path: path.to_owned(), format, tasks, verify, diagnostics: sink.finish(), style }
 }
 
@@ -101,6 +102,7 @@ fn task(
         estimate_minutes: body.minutes.or(minutes),
         dependencies: Vec::new(),
         unresolved: Vec::new(),
+        asides: Vec::new(),
         parent: None,
         steps: std::mem::take(&mut body.steps),
         acceptance: std::mem::take(&mut body.acceptance),

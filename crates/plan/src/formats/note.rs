@@ -40,6 +40,7 @@ pub(crate) fn task(title: &str, (line, column): (usize, usize), mut body: Body<'
         estimate_minutes: body.minutes,
         dependencies: Vec::new(),
         unresolved: Vec::new(),
+        asides: Vec::new(),
         parent: None,
         steps: std::mem::take(&mut body.steps),
         acceptance: std::mem::take(&mut body.acceptance),

@@ -10,6 +10,7 @@ mod error;
 mod http;
 mod infrastructure;
 mod load;
+mod plan_path;
 mod reload;
 mod rules;
 mod secret;
@@ -31,6 +32,7 @@ pub use infrastructure::{
     ShutdownConfig,
 };
 pub use load::DEFAULT_FILE;
+pub use plan_path::PlanPath;
 pub use reload::{Live, Reloaded, reload};
 pub use secret::{SecretText, SecretUrl};
 pub use work::{

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SecretText;
+use super::plan_path::PlanPath;
 
 /// The project that is worked on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -43,8 +44,9 @@ pub enum OptionalTasks {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlanConfig {
-    /// The plan files, relative to the repository.
-    pub paths: Vec<String>,
+    /// The plan files, relative to the repository: files, folders (all plans below them) or patterns such as
+    /// `docs/**/*.md`. An entry can also be `{"path": …, "format": …}` with the name of a plan format.
+    pub paths: Vec<PlanPath>,
     /// How long a plan file must stay unchanged before it is read, in milliseconds.
     #[schemars(range(max = 60_000))]
     pub debounce_ms: u64,

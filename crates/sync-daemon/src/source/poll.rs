@@ -11,24 +11,19 @@ use super::git::GitSource;
 /// The longest pause while the repository cannot be reached.
 const LONGEST: Duration = Duration::from_secs(5 * 60);
 
-/// Looks until `until`. Of each change, the places of all `documents` are sent: whoever receives them compares.
-pub async fn run(
-    source: Arc<GitSource>,
-    documents: usize,
-    changes: mpsc::Sender<usize>,
-    told: Arc<Notify>,
-    until: CancellationToken,
-) {
+/// What is sent when anything may have changed: no document has this place.
+pub const ANYTHING: usize = usize::MAX;
+
+/// Looks until `until`. Of each change, [`ANYTHING`] is sent: whoever receives it compares.
+pub async fn run(source: Arc<GitSource>, changes: mpsc::Sender<usize>, told: Arc<Notify>, until: CancellationToken) {
     let (mut last, mut failures) = (None, 0_u32);
     let mut asked = false;
     while !until.is_cancelled() {
         let seen = if asked { source.asked().await } else { source.fetch().await };
         failures = if seen.is_err() { failures.saturating_add(1).min(16) } else { 0 };
         if last.as_ref() != Some(&seen) || asked {
-            for at in 0..documents {
-                // A full channel means that the loop has enough to look at.
-                let _ = changes.try_send(at);
-            }
+            // A full channel means that the loop has enough to look at.
+            let _ = changes.try_send(ANYTHING);
             last = Some(seen);
         }
         asked = tokio::select! {

@@ -8,9 +8,10 @@ mod report;
 use std::path::{Path, PathBuf};
 
 use coditect_core::document_slug;
-use coditect_plan::Plan;
+use coditect_plan::{Format, Plan};
 use coditect_service::Config;
-use coditect_service::config::SecretUrl;
+use coditect_service::config::{PlanPath, SecretUrl};
+use coditect_service::plan_files::PlanFiles;
 use coditect_store::adoption::source::{self, SourceError};
 
 use self::map::Map;
@@ -120,19 +121,27 @@ fn enter(folder: &Path) -> Result<Repository, Failure> {
 
 /// The plans that were named, or those of the configuration, each with the id of its document.
 fn documents(root: &Path, cwd: &Path, given: &[PathBuf], config: &Config) -> Result<Vec<(String, Plan)>, Failure> {
-    let files: Vec<PathBuf> = match given.is_empty() {
-        true => config.plan.paths.iter().map(|path| root.join(path)).collect(),
-        false => given.iter().map(|path| cwd.join(path)).collect(),
+    let meant: Vec<(PathBuf, PlanPath)> = match given.is_empty() {
+        true => config.plan.paths.iter().map(|path| (root.to_owned(), path.clone())).collect(),
+        false => given.iter().map(|path| (cwd.to_owned(), PlanPath::from(path.to_string_lossy().as_ref()))).collect(),
     };
-    let plan = |file: &PathBuf| {
-        let text = plans::text(file)?;
-        // As the sync-daemon calls it: a link is not followed.
-        let folder = file.parent().unwrap_or(root).canonicalize().map_err(at("read", file))?;
-        let whole = folder.join(file.file_name().unwrap_or_default());
-        let path = whole.strip_prefix(root).unwrap_or(&whole).display().to_string();
-        Ok((document_slug(&path), coditect_plan::parse(&path, &text)))
-    };
-    files.iter().map(plan).collect()
+    let mut documents = Vec::new();
+    for (folder, PlanPath { path, format }) in meant {
+        let files = PlanFiles::new(&folder, &path).map_err(|error| Failure::usage(format!("`{path}`: {error}")))?;
+        for file in files.files() {
+            let text = plans::text(&file)?;
+            // As the sync-daemon calls it: a link is not followed.
+            let folder = file.parent().unwrap_or(root).canonicalize().map_err(at("read", &file))?;
+            let whole = folder.join(file.file_name().unwrap_or_default());
+            let path = whole.strip_prefix(root).unwrap_or(&whole).display().to_string();
+            let plan = coditect_plan::parse_as(format.unwrap_or_else(|| Format::detect(&path, &text)), &path, &text);
+            let id = if files.is_one() { document_slug(&path) } else { plan.document_id() };
+            if files.is_one() || PlanFiles::is_plan(&plan) {
+                documents.push((id, plan));
+            }
+        }
+    }
+    Ok(documents)
 }
 
 /// What is looked for of a row in the plans.
