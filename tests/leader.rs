@@ -34,7 +34,7 @@ async fn survives(database: &Database, victims: &[&'static str]) {
         let tasks = cluster.store.tasks().await.unwrap();
         let mut ticks = 0;
         for document in cluster.store.documents().await.unwrap() {
-            ticks += cluster.store.ticks_due(&document.id).await.unwrap().len();
+            ticks += cluster.store.marks_due(&document.id, false).await.unwrap().len();
         }
         if ticks == 0 && tasks.iter().all(|task| task.life.state == TaskState::Completed) {
             break;

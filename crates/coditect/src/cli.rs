@@ -7,7 +7,9 @@ use std::io;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{agents, backup, config, doctor, init, logs, migrate, pause, plan, queue, runs, status, task};
+use crate::commands::{
+    agents, backup, config, conflicts, doctor, init, logs, migrate, pause, plan, queue, runs, status, task,
+};
 use crate::failure::{Failure, OK};
 use crate::{demo, guard, up};
 
@@ -32,7 +34,7 @@ enum Command {
     Up(Box<up::Args>),
     /// Run an example plan to its end in a throw-away repository
     Demo(demo::Args),
-    /// Look at plan files, and edit them, without a running system
+    /// Look at plan files and edit them, without a running system; and their history
     #[command(subcommand)]
     Plan(plan::Command),
     /// The definitions of agents, and which agent a task is for, without a running system
@@ -43,6 +45,9 @@ enum Command {
     /// Look at tasks, and say what is to become of them
     #[command(subcommand)]
     Task(task::Command),
+    /// Where plan and database disagree, and which side is taken
+    #[command(subcommand)]
+    Conflicts(conflicts::Command),
     /// What an agent printed
     Logs(logs::Args),
     /// The attempts that run now
@@ -84,10 +89,11 @@ pub(crate) fn run() -> Result<u8, Failure> {
         Command::Init(args) => init::run(&args),
         Command::Up(args) => live(up::run(*args)),
         Command::Demo(args) => live(demo::run(args)),
-        Command::Plan(command) => plan::run(command),
+        Command::Plan(command) => live(plan::run(command)),
         Command::Agents(command) => agents::run(command),
         Command::Status(args) => live(status::run(args)),
         Command::Task(command) => live(task::run(command)),
+        Command::Conflicts(command) => live(conflicts::run(command)),
         Command::Logs(args) => live(logs::run(args)),
         Command::Runs(args) => live(runs::run(args)),
         Command::Pause(args) => live(pause::pause(args)),

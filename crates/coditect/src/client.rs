@@ -35,6 +35,24 @@ impl Target {
     }
 }
 
+/// Which running sync-daemon is meant.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Daemon {
+    /// The sync-daemon's gRPC endpoint [default: that of the `coditect up` of this project]
+    #[arg(long, value_name = "URL", env = "CODITECT_SYNC_DAEMON")]
+    endpoint: Option<String>,
+}
+
+impl Daemon {
+    /// The sync-daemon that is meant.
+    pub(crate) fn client(&self) -> Result<SyncDaemonClient<Channel>, Failure> {
+        match &self.endpoint {
+            Some(endpoint) => sync_daemon(endpoint),
+            None => sync_daemon(&here()?.sync_daemon),
+        }
+    }
+}
+
 /// The run of the project the current folder is in.
 pub(crate) fn here() -> Result<RunFile, Failure> {
     let folder = std::env::current_dir().map_err(|error| Failure::wrong(format!("no current folder: {error}")))?;
@@ -51,7 +69,7 @@ pub(crate) fn orchestrator(endpoint: &str) -> Result<OrchestratorClient<Channel>
 
 /// The sync-daemon at an endpoint.
 pub(crate) fn sync_daemon(endpoint: &str) -> Result<SyncDaemonClient<Channel>, Failure> {
-    Ok(SyncDaemonClient::new(channel(endpoint)?))
+    Ok(SyncDaemonClient::new(channel(endpoint)?).max_decoding_message_size(LARGEST_ANSWER))
 }
 
 /// The dependency-resolver at an endpoint.

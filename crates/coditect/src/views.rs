@@ -71,3 +71,11 @@ mod tests {
         assert_eq!((&json["evidence"], &json["failure"]), (&json!({ "verify": [] }), &Value::Null));
     }
 }
+
+/// What a task is called: its id, and what the plan calls it now where that is something else.
+pub(crate) fn name(task: &v1::Task) -> String {
+    match task.id.split_once('/') {
+        Some((_, key)) if key != task.key && !task.key.is_empty() => format!("{} (now {})", task.id, task.key),
+        _ => task.id.clone(),
+    }
+}

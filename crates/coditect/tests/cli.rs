@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Runs `coditect` in `folder`, away from what the caller's environment says.
@@ -161,6 +161,83 @@ fn keys_of_several_documents_are_told_apart() {
     let json: Value = serde_json::from_str(&out(&output)).unwrap();
     let ids: Vec<_> = json["tasks"].as_array().unwrap().iter().map(|task| task["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["plan/1.3", "other/1.3", "plan/1.2", "other/1.2"]);
+}
+
+/// Three documents that wait for each other: in a folder, with what is no plan beside them.
+fn tracks() -> TempDir {
+    let folder = folder("# Nothing here\n");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write(
+        "tracks/TRACK-A-SERVER.md",
+        "# Track A\n\n- [ ] A.1 One\n  - **Estimate:** 2h\n- [ ] A.2 Two (depends on B.1)\n",
+    );
+    write("tracks/TRACK-B-CLIENT.md", "# Track B\n\n- [ ] B.1 One\n  - **Depends on:** TRACK-A A.1\n");
+    write("tracks/deep/TRACK-C.md", "# Track C\n\n- [ ] C.1 One\n  - **Depends on:** TRACK-B complete\n");
+    write("tracks/notes.md", "Nothing to do.\n");
+    write("tracks/.git/x.md", "- [ ] X.1 Hidden\n");
+    folder
+}
+
+#[test]
+fn several_documents_are_one_graph() {
+    let folder = tracks();
+    let output = coditect(folder.path(), &["plan", "check", "tracks", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", out(&output));
+    let json: Value = serde_json::from_str(&out(&output)).unwrap();
+    let documents = json["documents"].as_array().unwrap();
+    let paths: Vec<_> = documents.iter().map(|document| document["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["tracks/TRACK-A-SERVER.md", "tracks/TRACK-B-CLIENT.md", "tracks/deep/TRACK-C.md"]);
+    assert_eq!(documents[0]["tasks"][1]["dependencies"], json!(["tracks-track-b-client/B.1"]));
+    assert_eq!(documents[2]["tasks"][0]["dependencies"], json!(["tracks-track-b-client/B.1"]));
+    assert_eq!((&json["summary"]["ready"], &json["summary"]["waiting"]), (&json!(1), &json!(3)));
+
+    let pattern = coditect(folder.path(), &["plan", "next", "tracks/*.md", "--json"]);
+    let json: Value = serde_json::from_str(&out(&pattern)).unwrap();
+    assert_eq!(json["tasks"].as_array().unwrap().len(), 1, "{json}");
+    let none = coditect(folder.path(), &["plan", "check", "tracks/none-*.md"]);
+    assert_eq!(none.status.code(), Some(2), "{}", said(&none));
+}
+
+#[test]
+fn a_circle_through_two_documents_is_told_with_both_places() {
+    let folder = tracks();
+    fs::write(folder.path().join("tracks/deep/TRACK-C.md"), "- [ ] C.1 One (depends on A.2)\n").unwrap();
+    fs::write(folder.path().join("tracks/TRACK-B-CLIENT.md"), "- [ ] B.1 One (depends on C.1)\n").unwrap();
+    let output = coditect(folder.path(), &["plan", "check", "tracks"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = out(&output);
+    assert!(told.contains("error[dependency-cycle]"), "{told}");
+    for place in ["tracks/TRACK-A-SERVER.md:5:", "tracks/TRACK-B-CLIENT.md:1:", "tracks/deep/TRACK-C.md:1:"] {
+        assert!(told.contains(place), "{place}: {told}");
+    }
+}
+
+#[test]
+fn what_so_many_slots_would_take_is_told_with_times() {
+    let folder = tracks();
+    let output = coditect(folder.path(), &["plan", "next", "tracks", "--slots", "2", "--json"]);
+    let json: Value = serde_json::from_str(&out(&output)).unwrap();
+    let tasks: Vec<_> = json["tasks"].as_array().unwrap().iter().map(|t| (&t["key"], &t["start_minutes"])).collect();
+    assert_eq!(tasks[..2], [(&json!("A.1"), &json!(0)), (&json!("B.1"), &json!(120))]);
+    assert_eq!((tasks.len(), &json["slots"], &json["held"]), (4, &json!(2), &json!([])));
+    let table = coditect(folder.path(), &["plan", "next", "tracks", "--slots", "1"]);
+    assert!(out(&table).contains("2h"), "{}", out(&table));
+}
+
+#[test]
+fn a_format_that_is_named_is_the_one_that_is_read() {
+    let folder = folder("# Tasks\n\n- [ ] T001 One\n- [ ] T002 Two\n");
+    let format = |name: &str| {
+        let output = coditect(folder.path(), &["plan", "check", "PLAN.md", "--format", name, "--json"]);
+        serde_json::from_str::<Value>(&out(&output)).unwrap()["documents"][0]["format"].clone()
+    };
+    assert_eq!((format("github"), format("spec-kit")), (json!("github"), json!("spec-kit")));
+    let wrong = coditect(folder.path(), &["plan", "check", "PLAN.md", "--format", "markdown"]);
+    assert_eq!(wrong.status.code(), Some(2));
 }
 
 #[test]

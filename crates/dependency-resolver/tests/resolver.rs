@@ -40,6 +40,7 @@ impl Fixture {
         let known = |key: &&&str| tasks.iter().any(|(other, _)| other == *key);
         let task = |(line, (key, depends_on)): (i64, &(&str, &[&str]))| PlannedTask {
             key: (*key).to_owned(),
+            plan_id: None,
             title: format!("Task {key}"),
             section: Vec::new(),
             description: "As docs/b.md says.".to_owned(),
@@ -61,6 +62,7 @@ impl Fixture {
             path: "PLAN.md".to_owned(),
             format: "coditect".to_owned(),
             hash: self.contents.to_string(),
+            text: None,
             diagnostics: "[]".to_owned(),
             tasks: (1..).zip(tasks).map(task).collect(),
         };

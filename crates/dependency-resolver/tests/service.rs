@@ -14,6 +14,7 @@ use common::{World, next};
 fn task(key: &str, depends_on: &[&str]) -> PlannedTask {
     PlannedTask {
         key: key.to_owned(),
+        plan_id: None,
         title: key.to_owned(),
         section: Vec::new(),
         description: String::new(),
@@ -44,6 +45,7 @@ async fn a_changed_plan_and_a_finished_task_each_make_what_follows_ready() {
         path: "PLAN.md".to_owned(),
         format: "coditect".to_owned(),
         hash: "1".to_owned(),
+        text: None,
         diagnostics: "[]".to_owned(),
         tasks: vec![task("a", &[]), task("b", &["a"])],
     };

@@ -1,11 +1,12 @@
 //! People's words: from the command line, and from edits of the plan.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use coditect_core::{Change, Clock, Lifecycle, TaskId, TaskState, Trigger, transition};
 use coditect_service::announce::announce;
-use coditect_store::{AnswerRow, AttemptEnd, StoreError, Tx, Wish};
+use coditect_store::{AnswerRow, AttemptEnd, Moved, StoreError, Tx, Wish, WishRow};
 use tracing::info;
 
 use crate::Orchestrator;
@@ -13,7 +14,7 @@ use crate::Orchestrator;
 /// What a person can do with a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Try it again, with all its attempts.
+    /// Try it again, with all its attempts; what is completed is reopened.
     Retry,
     /// Tell its agents something, and try it again.
     Answer,
@@ -46,6 +47,8 @@ impl Action {
     /// The trigger that the action pulls in a state; none where it pulls none or does not apply.
     const fn trigger(self, state: TaskState) -> Option<Trigger> {
         match (self, state) {
+            // Done once more, as a new generation; the plan is unticked.
+            (Self::Retry, TaskState::Completed) => Some(Trigger::Reopen),
             (Self::Retry, _) => Some(Trigger::Retry),
             (Self::Skip, _) => Some(Trigger::Skip),
             (Self::Cancel, _) => Some(Trigger::Cancel),
@@ -161,29 +164,60 @@ impl Orchestrator {
         Ok(Some(seen))
     }
 
-    /// Applies what edits of the plan ask for.
+    /// Applies what edits of the plan ask for: of each task, all of it at once, so that nobody sees what is between.
     pub(crate) async fn grant_wishes(&self) -> Result<(), StoreError> {
+        let mut by_task: BTreeMap<TaskId, Vec<WishRow>> = BTreeMap::new();
         for wish in self.store.open_wishes().await? {
+            by_task.entry(wish.task.clone()).or_default().push(wish);
+        }
+        for (task, wishes) in by_task {
             let now_ms = self.clock.now_ms();
             let mut tx = self.store.begin().await?;
-            let Some(seen) = tx.lifecycle(&wish.task).await? else { continue };
-            let reason = match wish.wish {
-                Wish::Complete => "ticked in the plan",
-                Wish::Reopen => "unticked in the plan",
-                Wish::Cancel => "cancelled in the plan",
-                Wish::Retire => "gone from the plan",
-                Wish::Restore => "back in the plan",
-            };
-            let change = Change::Intervene { trigger: wish.wish.trigger(), reason: Some(reason.to_owned()) };
-            let moved = tx.change(&wish.task, &seen, change, AttemptEnd::default(), "person:plan", now_ms).await?;
-            let result = if moved.is_some() { "applied" } else { "means nothing in the task's state" };
-            tx.wish_applied(&wish.id, result, now_ms).await?;
-            tx.commit().await?;
-            if let Some(moved) = moved {
-                info!(task = %wish.task, reason, from = %moved.from, to = %moved.now.state, "the plan was edited");
-                announce(&self.queue, &[moved]).await;
+            let mut moves = Vec::new();
+            for wish in wishes {
+                match grant(&mut tx, &wish, now_ms).await? {
+                    Granted::Moved(moved) => moves.push(*moved),
+                    Granted::Refused => {}
+                    // What is next for this task is for the state that it is to have first.
+                    Granted::Later => break,
+                }
             }
+            tx.commit().await?;
+            for moved in &moves {
+                info!(%task, actor = moved.actor, from = %moved.from, to = %moved.now.state, "the plan was edited");
+            }
+            announce(&self.queue, &moves).await;
         }
         Ok(())
     }
+}
+
+enum Granted {
+    Moved(Box<Moved>),
+    Refused,
+    /// Somebody else was faster: it is tried again on what the task is now.
+    Later,
+}
+
+async fn grant(tx: &mut Tx, wish: &WishRow, now_ms: i64) -> Result<Granted, StoreError> {
+    let Some(seen) = tx.lifecycle(&wish.task).await? else { return Ok(Granted::Refused) };
+    let trigger = wish.wish.trigger();
+    if transition(seen.state, trigger).is_err() {
+        tx.refuse_wish(wish, now_ms).await?;
+        return Ok(Granted::Refused);
+    }
+    let reason = match wish.wish {
+        Wish::Complete => "ticked in the plan",
+        Wish::Reopen => "unticked in the plan",
+        Wish::Cancel => "cancelled in the plan",
+        Wish::Retry => "no longer cancelled in the plan",
+        Wish::Retire => "gone from the plan",
+        Wish::Restore => "back in the plan",
+    };
+    let change = Change::Intervene { trigger, reason: Some(reason.to_owned()) };
+    let Some(moved) = tx.change(&wish.task, &seen, change, AttemptEnd::default(), &wish.actor, now_ms).await? else {
+        return Ok(Granted::Later);
+    };
+    tx.wish_applied(&wish.id, "applied", now_ms).await?;
+    Ok(Granted::Moved(Box::new(moved)))
 }

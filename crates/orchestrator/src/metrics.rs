@@ -55,7 +55,7 @@ impl Orchestrator {
             snapshot.number(TOKENS, [account, agent, "in"], float(used.tokens_in));
             snapshot.number(TOKENS, [account, agent, "out"], float(used.tokens_out));
         }
-        snapshot.number(PLAN_CONFLICTS, [], float(self.store.count_refused_wishes().await?));
+        snapshot.number(PLAN_CONFLICTS, [], float(self.store.count_conflicts().await?));
         for row in self.store.breakers().await? {
             let state = match row.breaker.state {
                 BreakerState::Closed => 0.0,

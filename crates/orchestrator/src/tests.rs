@@ -49,6 +49,7 @@ impl World {
     async fn plan(&self, hash: &str, marker: &str) {
         let task = PlannedTask {
             key: "1.1".to_owned(),
+            plan_id: None,
             title: "Do it".to_owned(),
             section: Vec::new(),
             description: String::new(),
@@ -70,6 +71,7 @@ impl World {
             path: "PLAN.md".to_owned(),
             format: "coditect".to_owned(),
             hash: hash.to_owned(),
+            text: None,
             diagnostics: "[]".to_owned(),
             tasks: vec![task],
         };

@@ -18,6 +18,7 @@ mod fences;
 mod fields;
 mod formats;
 mod headings;
+pub mod identity;
 mod keys;
 mod label;
 mod lines;

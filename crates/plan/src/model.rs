@@ -44,6 +44,19 @@ impl Plan {
         found.next().filter(|_| found.next().is_none())
     }
 
+    /// What the document is called, where its path is the one within the repository: the slug of that path. A file of
+    /// Backlog.md is a task and is called by its id, so that it stays the same when it is retitled or moved.
+    #[must_use]
+    pub fn document_id(&self) -> String {
+        let own = || self.tasks.first()?.id.as_deref();
+        match own().filter(|_| self.format == Format::BacklogMd) {
+            // A number alone would be no name beside other documents.
+            Some(id) if id.bytes().all(|b| b.is_ascii_digit()) => format!("task-{id}"),
+            Some(id) => coditect_core::document_slug(id),
+            None => coditect_core::document_slug(&self.path),
+        }
+    }
+
     /// Whether any diagnostic is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::{Engine, Store, StoreError};
 pub use file::{list, verify};
 
 /// Every table, each after those that it refers to.
-pub const TABLES: [&str; 18] = [
+pub const TABLES: [&str; 19] = [
     "documents",
     "document_revisions",
     "epics",
@@ -34,6 +34,7 @@ pub const TABLES: [&str; 18] = [
     "agents",
     "orchestrator_state",
     "plan_wishes",
+    "plan_conflicts",
     "task_answers",
     "account_pauses",
     "circuit_breakers",

@@ -148,6 +148,24 @@ impl Tx {
         Ok(())
     }
 
+    /// Writes something into a task's history that moves it nowhere.
+    pub(crate) async fn remark(
+        &mut self,
+        task: &TaskId,
+        actor: &str,
+        cause: &str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE tasks SET version = version + 1, updated_at_ms = $1 WHERE id = $2")
+            .bind(now_ms)
+            .bind(task.as_str())
+            .execute(&mut *self.inner)
+            .await
+            .map_err(StoreError::during("write history"))?;
+        let Some(now) = self.lifecycle(task).await? else { return Ok(()) };
+        self.record(task, now.state, &now, actor, cause, now_ms).await
+    }
+
     /// A task's progress as it is now.
     ///
     /// # Errors

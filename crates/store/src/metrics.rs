@@ -143,14 +143,12 @@ impl Store {
         rows.iter().map(read).collect::<Result<_, _>>().map_err(counting)
     }
 
-    /// Edits of plans that meant nothing in the state their tasks were in.
+    /// Disagreements of plan and database that there ever were.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn count_refused_wishes(&self) -> Result<i64, StoreError> {
-        let rows = self
-            .counted("SELECT COUNT(*) FROM plan_wishes WHERE applied_at_ms IS NOT NULL AND result <> 'applied'")
-            .await?;
+    pub async fn count_conflicts(&self) -> Result<i64, StoreError> {
+        let rows = self.counted("SELECT COUNT(*) FROM plan_conflicts").await?;
         rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(counting)
     }
 }

@@ -89,17 +89,27 @@ impl Store {
             .transpose()
     }
 
-    /// The ids of the tasks that a person may mean by `name`: an id, or a key in any document.
+    /// The ids of the tasks that a person may mean by `name`: the task with this id; else those that a plan calls so now;
+    /// else those whose id ends so.
     ///
     /// # Errors
     /// The database failed.
     pub async fn tasks_named(&self, name: &str) -> Result<Vec<TaskId>, StoreError> {
-        let rows: Vec<(String,)> = sqlx::query_as("SELECT id FROM tasks WHERE id = $1 OR key = $1 ORDER BY id")
-            .bind(keepable(name))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::during("find a task"))?;
-        rows.into_iter().map(|(id,)| task_id("tasks", id)).collect()
+        for statement in [
+            "SELECT id FROM tasks WHERE id = $1",
+            "SELECT id FROM tasks WHERE key = $1 AND gone = 0 ORDER BY id",
+            "SELECT id FROM tasks WHERE id = document_id || '/' || $1 ORDER BY id",
+        ] {
+            let rows: Vec<(String,)> = sqlx::query_as(statement)
+                .bind(keepable(name))
+                .fetch_all(&self.pool)
+                .await
+                .map_err(StoreError::during("find a task"))?;
+            if !rows.is_empty() {
+                return rows.into_iter().map(|(id,)| task_id("tasks", id)).collect();
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Every task, in the order of the plan.

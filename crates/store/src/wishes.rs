@@ -3,6 +3,7 @@
 use coditect_core::{TaskId, Trigger};
 
 use crate::change::{get, task_id};
+use crate::merge::Says;
 use crate::{Store, StoreError, Tx};
 
 /// What an edit of the plan asks for.
@@ -14,6 +15,8 @@ pub enum Wish {
     Reopen,
     /// A task was marked cancelled.
     Cancel,
+    /// The mark of a cancelled task was taken away.
+    Retry,
     /// A task is gone from the plan.
     Retire,
     /// A task is back in the plan.
@@ -22,7 +25,7 @@ pub enum Wish {
 
 impl Wish {
     /// Every wish.
-    pub const ALL: [Self; 5] = [Self::Complete, Self::Reopen, Self::Cancel, Self::Retire, Self::Restore];
+    pub const ALL: [Self; 6] = [Self::Complete, Self::Reopen, Self::Cancel, Self::Retry, Self::Retire, Self::Restore];
 
     /// The trigger that grants it.
     #[must_use]
@@ -31,8 +34,19 @@ impl Wish {
             Self::Complete => Trigger::Complete,
             Self::Reopen => Trigger::Reopen,
             Self::Cancel => Trigger::Cancel,
+            Self::Retry => Trigger::Retry,
             Self::Retire => Trigger::Retire,
             Self::Restore => Trigger::Restore,
+        }
+    }
+
+    /// What the database decides by granting it, of a task's status.
+    #[must_use]
+    pub const fn decides(self) -> Says {
+        match self {
+            Self::Complete => Says::Completed,
+            Self::Cancel => Says::Cancelled,
+            Self::Reopen | Self::Retry | Self::Retire | Self::Restore => Says::Open,
         }
     }
 }
@@ -48,47 +62,46 @@ pub struct WishRow {
     pub wish: Wish,
     /// The revision of the document that asked for it.
     pub revision: i64,
+    /// The marker that the person saw.
+    pub base: String,
+    /// Who asks.
+    pub actor: String,
 }
 
-/// A wish that was not granted, while file and database disagree about the task still.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedWish {
-    /// The task.
-    pub task: TaskId,
-    /// What was asked.
-    pub wish: String,
-    /// The revision that asked for it.
-    pub revision: i64,
-    /// When it was asked.
-    pub at_ms: i64,
-    /// Why it was refused.
-    pub result: String,
-    /// What the file says.
-    pub marker: String,
-    /// What the database says.
-    pub state: String,
-}
+/// Who asks, where it is only known that the plan was edited.
+const EDITOR: &str = "person:plan";
 
 impl Tx {
+    /// Notes a wish, behind those that wait already.
     pub(crate) async fn wish(
         &mut self,
         task: &TaskId,
         wish: Wish,
+        base: &str,
         revision: i64,
+        actor: Option<&str>,
         now_ms: i64,
     ) -> Result<(), StoreError> {
+        let noting = || StoreError::during("note a wish");
+        let (earlier,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM plan_wishes WHERE task_id = $1")
+            .bind(task.as_str())
+            .fetch_one(&mut *self.inner)
+            .await
+            .map_err(noting())?;
         sqlx::query(
-            "INSERT INTO plan_wishes (id, task_id, wish, revision, at_ms) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO plan_wishes (id, task_id, wish, revision, at_ms, base, actor) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
-        .bind(format!("{task}#{revision}"))
+        .bind(format!("{task}#{earlier:010}"))
         .bind(task.as_str())
         .bind(wish.trigger().as_str())
         .bind(revision)
         .bind(now_ms)
+        .bind(base)
+        .bind(actor.map(str::to_owned))
         .execute(&mut *self.inner)
         .await
-        .map_err(StoreError::during("note a wish"))?;
+        .map_err(noting())?;
         Ok(())
     }
 
@@ -109,62 +122,40 @@ impl Tx {
 }
 
 impl Store {
-    /// The last wish of each task, where it was refused and the file's marker is still not what the task's state would
-    /// have it be; newest first.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn refused_wishes(&self) -> Result<Vec<RefusedWish>, StoreError> {
-        sqlx::query(
-            "SELECT w.task_id, w.wish, w.revision, w.at_ms, w.result, t.marker, t.state FROM plan_wishes w \
-             JOIN tasks t ON t.id = w.task_id WHERE w.applied_at_ms IS NOT NULL AND w.result <> 'applied' \
-             AND w.revision = (SELECT MAX(v.revision) FROM plan_wishes v WHERE v.task_id = w.task_id) \
-             AND (w.wish <> 'complete' OR t.state <> 'completed') AND (w.wish <> 'reopen' OR t.state = 'completed') \
-             AND (w.wish <> 'cancel' OR t.state <> 'cancelled') AND (w.wish <> 'retire' OR t.state <> 'retired') \
-             AND (w.wish <> 'restore' OR t.state = 'retired') ORDER BY w.at_ms DESC, w.id",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(StoreError::during("read wishes"))?
-        .iter()
-        .map(|row| {
-            Ok(RefusedWish {
-                task: task_id("plan_wishes", get(row, "task_id")?)?,
-                wish: get(row, "wish")?,
-                revision: get(row, "revision")?,
-                at_ms: get(row, "at_ms")?,
-                result: get(row, "result")?,
-                marker: get(row, "marker")?,
-                state: get(row, "state")?,
-            })
-        })
-        .collect()
-    }
-
     /// The wishes that wait, oldest revision first.
     ///
     /// # Errors
     /// The database failed.
     pub async fn open_wishes(&self) -> Result<Vec<WishRow>, StoreError> {
         sqlx::query(
-            "SELECT id, task_id, wish, revision FROM plan_wishes WHERE applied_at_ms IS NULL ORDER BY revision, id",
+            "SELECT id, task_id, wish, revision, base, actor FROM plan_wishes WHERE applied_at_ms IS NULL \
+             ORDER BY revision, id",
         )
         .fetch_all(&self.pool)
         .await
         .map_err(StoreError::during("read wishes"))?
         .iter()
-        .map(|row| {
-            let id: String = get(row, "id")?;
-            let wish: String = get(row, "wish")?;
-            Ok(WishRow {
-                task: task_id("plan_wishes", get(row, "task_id")?)?,
-                wish: Wish::ALL.into_iter().find(|w| w.trigger().as_str() == wish).ok_or_else(|| {
-                    StoreError::Corrupt { table: "plan_wishes", id: id.clone(), column: "wish", value: wish }
-                })?,
-                revision: get(row, "revision")?,
-                id,
-            })
-        })
+        .map(wish)
         .collect()
     }
+}
+
+fn wish(row: &sqlx::any::AnyRow) -> Result<WishRow, StoreError> {
+    let id: String = get(row, "id")?;
+    let wish: String = get(row, "wish")?;
+    let (base, actor): (Option<String>, Option<String>) = (get(row, "base")?, get(row, "actor")?);
+    Ok(WishRow {
+        task: task_id("plan_wishes", get(row, "task_id")?)?,
+        wish: named(&id, wish)?,
+        revision: get(row, "revision")?,
+        base: base.unwrap_or_default(),
+        actor: actor.unwrap_or_else(|| EDITOR.to_owned()),
+        id,
+    })
+}
+
+/// The wish of this name.
+pub(crate) fn named(id: &str, wish: String) -> Result<Wish, StoreError> {
+    let found = Wish::ALL.into_iter().find(|known| known.trigger().as_str() == wish);
+    found.ok_or_else(|| StoreError::Corrupt { table: "plan_wishes", id: id.to_owned(), column: "wish", value: wish })
 }

@@ -7,6 +7,7 @@ use coditect_queue::message::{Event, PlanChanged};
 use coditect_queue::{CancellationToken, Consumer, Queue, Stream};
 use coditect_service::trace::{self, Stage};
 use coditect_service::{Readiness, Service, SystemClock, metrics};
+use coditect_store::{ConflictRow, Side};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, info, warn};
@@ -24,13 +25,56 @@ const LEAST_QUIET: Duration = Duration::from_millis(10);
 /// How often files are compared although nobody said that they changed.
 const COMPARE: Duration = Duration::from_secs(10);
 
+/// The states whose news changes a marker; whatever else does is found by the periodic look.
+const MARKED: [TaskState; 4] = [TaskState::Completed, TaskState::Cancelled, TaskState::Skipped, TaskState::Pending];
+
 /// What is asked of the loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// Compare every file with the database now.
     Sync,
     /// Say how they stood when they were last compared.
     Look,
+    /// Take a side in conflicts.
+    Settle {
+        /// Their ids, or their tasks; none: all of them.
+        conflicts: Vec<String>,
+        /// The side.
+        side: Side,
+        /// `person:<name>`.
+        actor: String,
+    },
+    /// Bring an older content back into a file.
+    Restore {
+        /// The document.
+        document: String,
+        /// The revision with that content.
+        revision: i64,
+        /// `person:<name>`.
+        actor: String,
+    },
+}
+
+/// What the loop answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// How the documents are.
+    Documents(Vec<Status>),
+    /// The conflicts that are settled.
+    Settled(Vec<ConflictRow>),
+    /// The revision that was made.
+    Restored(i64),
+}
+
+/// Why it is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The database, or this instance, cannot.
+    Unavailable(String),
+    /// There is no such thing.
+    NotFound(String),
+    /// Not as things are.
+    NotNow(String),
 }
 
 /// A request, and where the answer goes.
@@ -39,13 +83,13 @@ pub struct Ask {
     /// What is asked.
     pub what: What,
     /// Where the answer goes.
-    pub answer: oneshot::Sender<Result<Vec<Status>, String>>,
+    pub answer: oneshot::Sender<Result<Answer, Refusal>>,
 }
 
 /// The state of the loop.
 #[derive(Debug)]
 pub struct Daemon {
-    plans: PlanSync,
+    pub(crate) plans: PlanSync,
     queue: Queue,
     watch: Watch,
     readiness: Readiness,
@@ -59,7 +103,7 @@ pub struct Daemon {
     outage: bool,
     /// A file could not be taken over: all are compared as soon as the database works.
     unsynced: bool,
-    clock: SystemClock,
+    pub(crate) clock: SystemClock,
 }
 
 impl Daemon {
@@ -99,8 +143,11 @@ impl Daemon {
                 Some(at) = changes.recv() => self.debounces[at].touch(Instant::now()),
                 () = at(rested) => self.sync_rested().await,
                 Some(delivery) = events.next() => {
-                    if delivery.message.to == TaskState::Completed.as_str() {
+                    let to = delivery.message.to.as_str();
+                    if MARKED.iter().any(|state| state.as_str() == to) {
                         self.gathered.get_or_insert(Instant::now() + GATHER);
+                    }
+                    if to == TaskState::Completed.as_str() {
                         self.completed.push((delivery.message.task.clone(), delivery.message.traceparent.clone()));
                     }
                     // Only a wake-up: should the acknowledgement be lost, it wakes once more.
@@ -122,7 +169,7 @@ impl Daemon {
         }
     }
 
-    async fn sync_all(&mut self) {
+    pub(crate) async fn sync_all(&mut self) {
         for at in 0..self.plans.len() {
             self.sync(at).await;
         }
@@ -145,16 +192,7 @@ impl Daemon {
         match self.settled(looked) {
             Some(Looked::Synced(synced)) => {
                 metrics::synced("to_database", begun.elapsed());
-                let document = self.plans.document(at).id.clone();
-                let entry = PlanChanged {
-                    document,
-                    revision: synced.revision,
-                    changed: synced.changed,
-                    traceparent: String::new(),
-                };
-                if let Err(error) = self.queue.add(&Stream::Plan, &entry).await {
-                    warn!(%error, "the resolver could not be told of the change; it will see it by itself");
-                }
+                self.tell(at, synced.revision, synced.changed).await;
                 self.tick(at).await;
             }
             Some(Looked::InStep) => self.tick(at).await,
@@ -164,7 +202,16 @@ impl Daemon {
         }
     }
 
-    async fn tick_all(&mut self) {
+    /// Tells the resolver that a plan changed.
+    pub(crate) async fn tell(&self, at: usize, revision: i64, changed: i64) {
+        let document = self.plans.document(at).id.clone();
+        let entry = PlanChanged { document, revision, changed, traceparent: String::new() };
+        if let Err(error) = self.queue.add(&Stream::Plan, &entry).await {
+            warn!(%error, "the resolver could not be told of the change; it will see it by itself");
+        }
+    }
+
+    pub(crate) async fn tick_all(&mut self) {
         self.gathered = None;
         let completed = std::mem::take(&mut self.completed);
         let _spans: Vec<_> = completed.iter().map(|(task, parent)| trace::follow(Stage::Tick, task, parent)).collect();
@@ -173,7 +220,7 @@ impl Daemon {
         }
     }
 
-    async fn tick(&mut self, at: usize) {
+    pub(crate) async fn tick(&mut self, at: usize) {
         let begun = Instant::now();
         let ticked = self.plans.tick(at, self.clock.now_ms()).await;
         match self.settled(ticked) {
@@ -195,15 +242,6 @@ impl Daemon {
                 None => self.unsynced = true,
             }
         }
-    }
-
-    async fn answer(&mut self, Ask { what, answer }: Ask) {
-        if what == What::Sync {
-            self.sync_all().await;
-        }
-        let status = self.plans.status().await.map_err(|error| format!("{error:#}"));
-        // Whoever asked may have gone.
-        let _ = answer.send(status);
     }
 
     /// Brings the checks up to date.

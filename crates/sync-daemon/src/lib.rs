@@ -1,16 +1,18 @@
 //! Keeps plan files and the database in step, in both directions.
 //!
 //! File to database: a file that changed is read once it has come to rest, and [`sync::PlanSync::sync`] takes it over.
-//! Database to file: of a task that is completed the box is ticked, and nothing but markers is ever changed
-//! ([`sync::PlanSync::tick`]). Own writes are known by their content: its hash is noted in the database.
+//! Database to file: a task's marker says what was decided of it, and nothing but markers is ever changed
+//! ([`sync::PlanSync::tick`]). Own writes are known by their content: its hash is in the database before it is written.
 //!
 //! One loop ([`daemon`]) does everything in turn; files, entries, people and clocks only wake it up.
 
 pub mod api;
+mod asked;
 pub mod daemon;
 pub mod debounce;
 pub mod document;
 pub mod file;
+pub mod marking;
 pub mod planned;
 mod standby;
 pub mod sync;
@@ -30,7 +32,7 @@ use tracing::warn;
 
 use crate::daemon::{Ask, Daemon};
 use crate::document::Document;
-use crate::sync::PlanSync;
+use crate::sync::{Marks, PlanSync};
 
 /// How many requests may wait for the loop.
 const ASKS: usize = 16;
@@ -67,7 +69,9 @@ async fn act(service: &Service, queue: &Queue, documents: &[Document], asked: &M
     let (watch, changes) = watch::Watch::start(documents);
     let options = ConsumerOptions::new("sync-daemon", "sync-daemon");
     let events = queue.consume::<Event>(Stream::Events, options, term.ended.clone());
-    let plans = PlanSync::new(term.store, documents.to_vec(), service.config.plan.debounce());
+    let plan = &service.config.plan;
+    let plans = PlanSync::new(term.store, documents.to_vec(), plan.debounce())
+        .with(Marks { in_progress: plan.mark_in_progress, annotate: plan.annotate });
     let daemon = Daemon::new(plans, queue.clone(), watch, service);
     daemon.run(changes, events, &mut *asked.lock().await, term.ended).await;
 }

@@ -4,16 +4,18 @@ use coditect_plan::{Plan, PlanTask};
 use coditect_store::{PlannedDocument, PlannedTask};
 
 use crate::document::Document;
+use crate::file::Content;
 
-/// What the database is to know of `document`, whose content has this hash and reads as `plan`.
+/// What the database is to know of `document`, whose content reads as `plan`.
 #[must_use]
-pub fn planned(document: &Document, hash: &str, plan: &Plan) -> PlannedDocument {
+pub fn planned(document: &Document, content: &Content, plan: &Plan) -> PlannedDocument {
     let format = serde_json::to_value(plan.format).ok();
     PlannedDocument {
         id: document.id.clone(),
         path: document.path.clone(),
         format: format.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned(),
-        hash: hash.to_owned(),
+        hash: content.hash.clone(),
+        text: Some(content.text.clone()),
         diagnostics: serde_json::to_string(&plan.diagnostics).unwrap_or_else(|_| "[]".to_owned()),
         tasks: plan.tasks.iter().map(|task| planned_task(task, &plan.verify)).collect(),
     }
@@ -23,6 +25,7 @@ pub fn planned(document: &Document, hash: &str, plan: &Plan) -> PlannedDocument 
 fn planned_task(task: &PlanTask, verify: &[String]) -> PlannedTask {
     PlannedTask {
         key: task.key.clone(),
+        plan_id: task.id.clone(),
         title: task.title.clone(),
         section: task.section.clone(),
         description: task.description.clone(),
@@ -50,7 +53,7 @@ mod tests {
         let text = "## Tasks\n\n- [ ] 1.1 One\n  - **Verify:** `make one`\n- [x] 1.2 Two\n  - **Depends on:** 1.1, 9.9\n\n\
                     ## Validation Commands\n\n- `make all`\n";
         let document = Document { id: "plan".into(), path: "PLAN.md".into(), file: "PLAN.md".into() };
-        let planned = planned(&document, "h", &coditect_plan::parse("PLAN.md", text));
+        let planned = planned(&document, &Content::new(text.to_owned()), &coditect_plan::parse("PLAN.md", text));
         let [one, two] = planned.tasks.as_slice() else { panic!("{planned:?}") };
         assert_eq!((one.verify.as_slice(), one.marker.as_str()), (["make one".to_owned()].as_slice(), "pending"));
         assert_eq!((two.verify.as_slice(), two.marker.as_str()), (["make all".to_owned()].as_slice(), "completed"));

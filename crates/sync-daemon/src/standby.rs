@@ -4,7 +4,9 @@ use coditect_queue::Queue;
 use coditect_service::Service;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::daemon::Ask;
+use crate::daemon::{Ask, Refusal};
+
+const STANDS_BY: &str = "this sync-daemon stands by; another instance leads: ask that one";
 
 /// Runs until it is dropped.
 pub(crate) async fn refuse(service: &Service, queue: &Queue, asked: &Mutex<mpsc::Receiver<Ask>>) {
@@ -19,7 +21,7 @@ pub(crate) async fn refuse(service: &Service, queue: &Queue, asked: &Mutex<mpsc:
         tokio::select! {
             Some(ask) = asked.recv() => {
                 // Whoever asked may have gone.
-                let _ = ask.answer.send(Err("this sync-daemon stands by; another instance leads: ask that one".to_owned()));
+                let _ = ask.answer.send(Err(Refusal::Unavailable(STANDS_BY.to_owned())));
             }
             () = tokio::time::sleep(service.config.reconcile.interval()) => {}
         }

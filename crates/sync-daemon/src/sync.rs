@@ -1,20 +1,21 @@
-//! The two directions, for each document: file to database, and ticks from the database into the file.
+//! The files' direction, for each document: what people changed is taken over into the database.
 //!
-//! Level-triggered: every step compares what is there and can be repeated, or cut off, at any point. A tick whose note
-//! in the database was lost is found by the next sync as content whose markers agree with the tasks' states, from
-//! which no wish arises.
+//! Level-triggered: every step compares what is there and can be repeated, or cut off, at any point. The other direction is
+//! [`crate::marking`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use coditect_core::{TaskId, TaskState};
-use coditect_store::{DocumentRow, Store, Synced, TickDue};
+use anyhow::{Context, bail};
+use coditect_core::TaskState;
+use coditect_plan::Plan;
+use coditect_store::{DocumentRow, Editor, Store, Synced};
 use tracing::info;
 
 use crate::document::Document;
 use crate::file::{self, Content, Replaced, Unreadable};
+pub use crate::marking::Ticked;
 use crate::planned::planned;
-use crate::ticks;
 use crate::tracked::Tracked;
 
 /// The shortest time after which a file that lost its content is believed.
@@ -28,7 +29,17 @@ const PERSON: &str = "person";
 pub struct PlanSync {
     store: Store,
     doubt_ms: i64,
-    plans: Vec<Tracked>,
+    pub(crate) marks: Marks,
+    pub(crate) plans: Vec<Tracked>,
+}
+
+/// What is written into plan files beside what was decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Tasks that are worked on are marked as such.
+    pub in_progress: bool,
+    /// A tick says who did it, when, and in which commit.
+    pub annotate: bool,
 }
 
 /// What a look at a file came to.
@@ -44,15 +55,15 @@ pub enum Looked {
     Unreadable(String),
 }
 
-/// What a try to tick came to.
+/// What a try to bring a revision back came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ticked {
-    /// Nothing was to be ticked, or nothing could be.
-    Nothing,
-    /// So many tasks were ticked.
-    Done(usize),
-    /// The file has changed and must be synced first.
-    Behind,
+pub enum Restored {
+    /// There is no such revision, or its content was not kept.
+    Unknown,
+    /// The file holds it already.
+    InStep,
+    /// It is the content of this new revision.
+    Done(i64),
 }
 
 /// A document as people are told of it.
@@ -74,7 +85,14 @@ impl PlanSync {
     pub fn new(store: Store, documents: Vec<Document>, debounce: Duration) -> Self {
         let plans = documents.into_iter().map(Tracked::new).collect();
         let doubt_ms = i64::try_from(debounce.max(LEAST_DOUBT).as_millis()).unwrap_or(i64::MAX);
-        Self { store, doubt_ms, plans }
+        Self { store, doubt_ms, marks: Marks::default(), plans }
+    }
+
+    /// With these marks.
+    #[must_use]
+    pub const fn with(mut self, marks: Marks) -> Self {
+        self.marks = marks;
+        self
     }
 
     /// How many documents there are. They are named by their place.
@@ -133,57 +151,73 @@ impl PlanSync {
         if self.may_be_half_written(at, &content, now_ms).await? {
             return Ok(Looked::HalfWritten);
         }
-        let document = self.plans[at].document.clone();
-        let planned = off_thread(move || {
-            let plan = coditect_plan::parse(&document.path, &content.text);
-            planned(&document, &content.hash, &plan)
-        })
-        .await?;
-        let mut tx = self.store.begin().await?;
-        let synced = tx.sync_document(&planned, PERSON, now_ms).await?;
-        tx.commit().await?;
-        let tasks = i64::try_from(planned.tasks.len()).unwrap_or(i64::MAX);
-        self.plans[at].tasks = Some(tasks);
-        let Synced { revision, changed, stale, ref wishes } = synced;
-        info!(path = planned.path, revision, tasks, changed, stale, wishes = wishes.len(), "plan synced");
+        let synced = self.take_over(at, &content, Editor { actor: PERSON, restores: false }, now_ms).await?;
         Ok(Looked::Synced(synced))
     }
 
-    /// Ticks the boxes of completed tasks.
+    async fn take_over(
+        &mut self,
+        at: usize,
+        content: &Content,
+        editor: Editor<'_>,
+        now_ms: i64,
+    ) -> anyhow::Result<Synced> {
+        let plan = self.plan(at, content).await?;
+        let planned = planned(&self.plans[at].document, content, &plan);
+        let mut tx = self.store.begin().await?;
+        let synced = tx.sync_edited(&planned, editor, now_ms).await?;
+        tx.commit().await?;
+        let tasks = i64::try_from(planned.tasks.len()).unwrap_or(i64::MAX);
+        self.plans[at].tasks = Some(tasks);
+        let Synced { revision, changed, stale, ref wishes, ref conflicts, ref undone } = synced;
+        let (wishes, conflicts, undone) = (wishes.len(), conflicts.len(), undone.len());
+        info!(path = planned.path, revision, tasks, changed, stale, wishes, conflicts, undone, "plan synced");
+        Ok(synced)
+    }
+
+    /// Brings a revision back into the file, for `actor`; what the file holds is taken over before. Answers the revision
+    /// that this made.
     ///
     /// # Errors
-    /// The database failed. The file may have been written by then: the next sync finds it.
-    pub async fn tick(&mut self, at: usize, now_ms: i64) -> anyhow::Result<Ticked> {
-        let mut due = self.store.ticks_due(&self.plans[at].document.id).await?;
-        if due.is_empty() {
-            return Ok(Ticked::Nothing);
+    /// There is no such revision, the file cannot be written or is being changed, or the database failed.
+    pub async fn restore(&mut self, at: usize, revision: i64, actor: &str, now_ms: i64) -> anyhow::Result<Restored> {
+        let path = self.plans[at].document.path.clone();
+        match self.sync(at, now_ms).await? {
+            Looked::InStep | Looked::Synced(_) => {}
+            Looked::HalfWritten => bail!("{path} is being written; try again in a moment"),
+            Looked::Unreadable(trouble) => bail!("{path}: {trouble}"),
         }
-        let Ok(content) = self.read(at).await? else { return Ok(Ticked::Nothing) };
-        let known = self.row(at).await?;
-        if known.is_none_or(|known| known.hash != content.hash) {
-            return Ok(Ticked::Behind);
+        let Some(text) = self.store.revision_text(&self.plans[at].document.id, revision).await? else {
+            return Ok(Restored::Unknown);
+        };
+        let Ok(old) = self.read(at).await? else { bail!("{path} cannot be read any more") };
+        if self.row(at).await?.is_none_or(|row| row.hash != old.hash) {
+            bail!("{path} is being changed; try again in a moment");
         }
-        due.retain(|tick| !self.plans[at].was_refused(&content.hash, &tick.key));
-        let edited = ticks::tick(
-            &self.plans[at].document.path,
-            &content.text,
-            &due.iter().map(|tick| tick.key.as_str()).collect::<Vec<_>>(),
-        );
-        self.plans[at].refuse(&content.hash, edited.refused);
-        if edited.ticked.is_empty() {
-            return Ok(Ticked::Nothing);
+        let new = Content::new(text);
+        if new == old {
+            return Ok(Restored::InStep);
         }
-        let new = Content::new(edited.text);
-        if new != content {
-            match self.write(at, content, new.text).await? {
-                Some(Replaced::Written) => {}
-                Some(Replaced::Changed) => return Ok(Ticked::Behind),
-                None => return Ok(Ticked::Nothing),
-            }
+        let file = self.plans[at].document.file.clone();
+        let (before, after) = (old.text, new.text.clone());
+        match off_thread(move || file::replace(&file, &before, &after)).await? {
+            Ok(Replaced::Written) => {}
+            Ok(Replaced::Changed) => bail!("{path} is being changed; try again in a moment"),
+            Err(error) => bail!("{path} cannot be written: {error}"),
         }
-        self.note(at, &new.hash, &edited.ticked, now_ms).await?;
-        self.report(at, &due, edited.ticked.len());
-        Ok(Ticked::Done(edited.ticked.len()))
+        let synced = self.take_over(at, &new, Editor { actor, restores: true }, now_ms).await?;
+        Ok(Restored::Done(synced.revision))
+    }
+
+    /// What a content reads as; one that is known is not parsed twice.
+    pub(crate) async fn plan(&mut self, at: usize, content: &Content) -> anyhow::Result<Arc<Plan>> {
+        if let Some(plan) = self.plans[at].plan(&content.hash) {
+            return Ok(plan);
+        }
+        let (path, text) = (self.plans[at].document.path.clone(), content.text.clone());
+        let plan = Arc::new(off_thread(move || coditect_plan::parse(&path, &text)).await?);
+        self.plans[at].reads_as(&content.hash, Arc::clone(&plan));
+        Ok(plan)
     }
 
     /// How every document is.
@@ -207,7 +241,7 @@ impl PlanSync {
     }
 
     /// The file's content, or what is wrong with it.
-    async fn read(&mut self, at: usize) -> anyhow::Result<Result<Content, String>> {
+    pub(crate) async fn read(&mut self, at: usize) -> anyhow::Result<Result<Content, String>> {
         let file = self.plans[at].document.file.clone();
         let read: Result<Content, Unreadable> = off_thread(move || file::read(&file)).await?;
         Ok(match read {
@@ -219,36 +253,7 @@ impl PlanSync {
         })
     }
 
-    /// Writes the file. `None`: it cannot be written.
-    async fn write(&mut self, at: usize, old: Content, new: String) -> anyhow::Result<Option<Replaced>> {
-        let file = self.plans[at].document.file.clone();
-        match off_thread(move || file::replace(&file, &old.text, &new)).await? {
-            Ok(replaced) => {
-                self.plans[at].unwritable = None;
-                Ok(Some(replaced))
-            }
-            Err(error) => {
-                let cure = "let the user that runs the sync-daemon write to its folder, and make room on the disk";
-                self.plans[at].is_unwritable(format!("finished tasks cannot be ticked in it ({error}); {cure}"));
-                Ok(None)
-            }
-        }
-    }
-
-    async fn note(&self, at: usize, hash: &str, keys: &[String], now_ms: i64) -> anyhow::Result<()> {
-        let document = &self.plans[at].document.id;
-        let ticked: Vec<_> = keys.iter().map(|key| TaskId::new(document, key)).collect();
-        let mut tx = self.store.begin().await?;
-        tx.document_written(document, hash, &ticked, now_ms).await?;
-        Ok(tx.commit().await?)
-    }
-
-    fn report(&mut self, at: usize, due: &[TickDue], ticked: usize) {
-        let keys = due.iter().take(8).map(|tick| tick.key.as_str()).collect::<Vec<_>>().join(", ");
-        info!(path = self.plans[at].document.path, ticked, keys, "ticked in the plan");
-    }
-
-    async fn row(&self, at: usize) -> anyhow::Result<Option<DocumentRow>> {
+    pub(crate) async fn row(&self, at: usize) -> anyhow::Result<Option<DocumentRow>> {
         let id = &self.plans[at].document.id;
         Ok(self.store.documents().await?.into_iter().find(|row| row.id == *id))
     }
@@ -271,6 +276,6 @@ impl PlanSync {
 }
 
 /// Runs what blocks beside the loop.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
     tokio::task::spawn_blocking(work).await.context("the runtime is ending")
 }

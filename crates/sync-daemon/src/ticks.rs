@@ -1,85 +1,114 @@
-//! Ticking boxes in a text, with proof that nothing else changes its meaning.
+//! Marking tasks in a text, with proof that nothing else changes its meaning.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use coditect_plan::{MarkerStatus, Plan, parse};
+use coditect_plan::{Edit, EditError, MarkerStatus, Plan, parse_as};
 
-/// A text with boxes ticked.
+/// A text with tasks marked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edited {
     /// The new text.
     pub text: String,
-    /// The keys that now read as completed and did not before, or were asked for.
-    pub ticked: Vec<String>,
-    /// The keys that cannot be ticked, and why.
-    pub refused: Vec<(String, String)>,
+    /// What it reads as.
+    pub plan: Plan,
+    /// The keys that read now as was asked for.
+    pub marked: Vec<String>,
+    /// The keys that cannot be marked.
+    pub refused: Vec<Refused>,
 }
 
-/// Ticks the tasks `keys` in `text`, the content of the plan at `path`, each that can be.
+/// A task that cannot be marked as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its key.
+    pub key: String,
+    /// Why not; nothing: the format has no way to say it, and nobody misses it.
+    pub why: Option<String>,
+}
+
+/// Marks tasks in `text`, from which `plan` was read: each that can be.
 #[must_use]
-pub fn tick(path: &str, text: &str, keys: &[&str]) -> Edited {
-    if let Ok((text, ticked)) = tick_all(path, text, keys) {
-        return Edited { text, ticked, refused: Vec::new() };
+pub fn mark(plan: &Plan, text: &str, marks: &[(&str, MarkerStatus)]) -> Edited {
+    let unchanged = Edited { text: text.to_owned(), plan: plan.clone(), marked: Vec::new(), refused: Vec::new() };
+    if let Ok((edit, plan)) = mark_all(plan, text, marks) {
+        let marked = marks.iter().map(|(key, _)| (*key).to_owned()).collect();
+        return Edited { text: edit.text, plan, marked, ..unchanged };
     }
     // Something is the matter with one of them: one by one, so that it holds up no other.
-    let mut edited = Edited { text: text.to_owned(), ticked: Vec::new(), refused: Vec::new() };
-    for key in keys {
-        match tick_all(path, &edited.text, &[key]) {
-            Ok((text, ticked)) => {
-                edited.text = text;
-                edited.ticked.extend(ticked);
+    marks.iter().fold(unchanged, |edited, mark| {
+        match mark_all(&edited.plan, &edited.text, std::slice::from_ref(mark)) {
+            Ok((edit, plan)) => {
+                let marked = edited.marked.into_iter().chain([mark.0.to_owned()]).collect();
+                Edited { text: edit.text, plan, marked, ..edited }
             }
-            Err(why) => edited.refused.push(((*key).to_owned(), why)),
+            Err(why) => {
+                let refused = Refused { key: mark.0.to_owned(), why };
+                Edited { refused: edited.refused.into_iter().chain([refused]).collect(), ..edited }
+            }
         }
-    }
-    edited
+    })
 }
 
-/// The new text and the keys that are completed by it, or why not.
-fn tick_all(path: &str, text: &str, keys: &[&str]) -> Result<(String, Vec<String>), String> {
-    let wanted: Vec<_> = keys.iter().map(|key| (*key, MarkerStatus::Completed)).collect();
-    let before = parse(path, text);
-    let edit = before.set_statuses(text, &wanted).map_err(|error| error.to_string())?;
-    let ticked = compared(&before, &parse(path, &edit.text), keys)?;
-    Ok((edit.text, ticked))
+/// The new text and what it reads as, or why not.
+fn mark_all(plan: &Plan, text: &str, marks: &[(&str, MarkerStatus)]) -> Result<(Edit, Plan), Option<String>> {
+    let edit = plan.set_statuses(text, marks).map_err(|error| match error {
+        EditError::NotInFormat { status: MarkerStatus::InProgress, .. } => None,
+        error => Some(error.to_string()),
+    })?;
+    let after = if edit.is_identity() { plan.clone() } else { parse_as(plan.format, &plan.path, &edit.text) };
+    compared(plan, &after, marks)?;
+    Ok((edit, after))
 }
 
-/// What was completed between two readings of a plan, if nothing else happened between them.
-fn compared(before: &Plan, after: &Plan, keys: &[&str]) -> Result<Vec<String>, String> {
+/// Whether what was asked for, and nothing else, happened between two readings of a plan.
+fn compared(before: &Plan, after: &Plan, marks: &[(&str, MarkerStatus)]) -> Result<(), Option<String>> {
     if before.tasks.len() != after.tasks.len() {
-        return Err("the plan would not read the same afterwards; write its marker as `[x]` by hand".to_owned());
+        return Err(Some("the plan would not read the same afterwards; write its marker by hand".to_owned()));
     }
-    let keys: HashSet<_> = keys.iter().copied().collect();
-    let mut ticked = Vec::new();
+    let marks: HashMap<_, _> = marks.iter().copied().collect();
     for (before, after) in before.tasks.iter().zip(&after.tasks) {
-        let done = after.status == MarkerStatus::Completed;
-        let asked = keys.contains(before.key.as_str());
-        if before.key != after.key || (asked && !done) || (before.status != after.status && !done) {
-            return Err(format!("`{}` would not read as it should afterwards; tick it by hand", before.key));
+        let wanted = marks.get(before.key.as_str()).copied().unwrap_or(before.status);
+        if before.key == after.key && after.status == wanted {
+            continue;
         }
-        if asked || before.status != after.status {
-            ticked.push(after.key.clone());
+        if wanted == MarkerStatus::InProgress {
+            return Err(None);
         }
+        return Err(Some(format!("`{}` would not read as it should afterwards; mark it by hand", before.key)));
     }
-    Ok(ticked)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use MarkerStatus::{Completed, InProgress, Pending};
+
+    fn marked(text: &str, marks: &[(&str, MarkerStatus)]) -> Edited {
+        mark(&coditect_plan::parse("PLAN.md", text), text, marks)
+    }
 
     #[test]
-    fn a_key_that_cannot_be_ticked_holds_up_no_other() {
-        let edited = tick("PLAN.md", "- [ ] 1.1 One\n- [ ] 1.2 Two\n", &["1.1", "9.9", "1.2"]);
-        assert_eq!(edited.text, "- [x] 1.1 One\n- [x] 1.2 Two\n");
-        assert_eq!(edited.ticked, ["1.1", "1.2"]);
-        assert_eq!(edited.refused.len(), 1);
-        assert_eq!(edited.refused[0].0, "9.9");
+    fn a_key_that_cannot_be_marked_holds_up_no_other() {
+        let asked = [("1.1", Completed), ("9.9", Completed), ("1.2", Pending)];
+        let edited = marked("- [ ] 1.1 One\n- [x] 1.2 Two\n", &asked);
+        assert_eq!(edited.text, "- [x] 1.1 One\n- [ ] 1.2 Two\n");
+        assert_eq!(edited.marked, ["1.1", "1.2"]);
+        assert_eq!((edited.refused.len(), edited.refused[0].key.as_str()), (1, "9.9"));
+        assert!(edited.refused[0].why.is_some());
     }
 
     #[test]
     fn a_box_that_is_ticked_already_counts_and_changes_nothing() {
-        let edited = tick("PLAN.md", "- [X] 1.1 One\n", &["1.1"]);
-        assert_eq!((edited.text.as_str(), edited.ticked.len()), ("- [X] 1.1 One\n", 1));
+        let edited = marked("- [X] 1.1 One\n", &[("1.1", Completed)]);
+        assert_eq!((edited.text.as_str(), edited.marked.len()), ("- [X] 1.1 One\n", 1));
+    }
+
+    #[test]
+    fn what_a_format_cannot_say_of_a_task_under_way_is_left_out_without_a_word() {
+        let text = "### Task 1.1: One\n\nWords.\n\n### Task 1.2: Two\n";
+        let edited = marked(text, &[("1.1", InProgress), ("1.2", Completed)]);
+        assert_eq!(edited.refused, [Refused { key: "1.1".to_owned(), why: None }]);
+        assert_eq!(edited.marked, ["1.2"]);
     }
 }

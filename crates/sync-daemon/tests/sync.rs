@@ -1,89 +1,16 @@
 //! Plan files and a real database, without Redis.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod fixture;
+
 use std::fs;
-use std::path::PathBuf;
-use std::time::Duration;
 
-use coditect_core::{Change, TaskId, TaskState, Trigger};
-use coditect_store::{AttemptEnd, Durability, Store, Wish};
-use sync_daemon::document;
-use sync_daemon::sync::{Looked, PlanSync, Ticked};
+use coditect_core::TaskState;
+use coditect_plan::{MarkerStatus, parse};
+use coditect_store::Wish;
+use fixture::{Fixture, plans};
+use sync_daemon::sync::{Looked, Ticked};
 use sync_daemon::{file, ticks};
-use tempfile::TempDir;
-
-const DEBOUNCE: Duration = Duration::from_millis(500);
-
-struct Fixture {
-    folder: TempDir,
-    store: Store,
-    plans: PlanSync,
-    now_ms: i64,
-}
-
-impl Fixture {
-    async fn with(text: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("test.db").display());
-        let store = Store::open(&url, Durability::Normal).await.unwrap();
-        store.migrate().await.unwrap();
-        let mut fixture = Self { plans: plans(&folder, &store), folder, store, now_ms: 1_000 };
-        fixture.save(text);
-        assert!(matches!(fixture.sync().await, Looked::Synced(_)));
-        fixture
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("PLAN.md")
-    }
-
-    fn save(&self, text: &str) {
-        fs::write(self.file(), text).unwrap();
-    }
-
-    fn text(&self) -> String {
-        fs::read_to_string(self.file()).unwrap()
-    }
-
-    async fn sync(&mut self) -> Looked {
-        self.plans.sync(0, self.now_ms).await.unwrap()
-    }
-
-    /// What the edit asks for.
-    async fn wishes(&mut self) -> Vec<(String, Wish)> {
-        match self.sync().await {
-            Looked::Synced(synced) => synced.wishes.into_iter().map(|(id, wish)| (id.key().to_owned(), wish)).collect(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn tick(&mut self) -> Ticked {
-        self.plans.tick(0, self.now_ms).await.unwrap()
-    }
-
-    async fn complete(&self, key: &str) {
-        let id = TaskId::new("plan", key);
-        let mut tx = self.store.begin().await.unwrap();
-        let seen = tx.lifecycle(&id).await.unwrap().unwrap();
-        let change = Change::Plain(Trigger::Complete);
-        tx.change(&id, &seen, change, AttemptEnd::default(), "orchestrator", 1).await.unwrap().unwrap();
-        tx.commit().await.unwrap();
-    }
-
-    async fn state(&self, key: &str) -> TaskState {
-        self.store.task(&TaskId::new("plan", key)).await.unwrap().unwrap().life.state
-    }
-
-    async fn marker(&self, key: &str) -> String {
-        self.store.task(&TaskId::new("plan", key)).await.unwrap().unwrap().marker
-    }
-}
-
-/// A daemon that has just started.
-fn plans(folder: &TempDir, store: &Store) -> PlanSync {
-    let documents = document::configured(folder.path(), &["PLAN.md".to_owned()]).unwrap();
-    PlanSync::new(store.clone(), documents, DEBOUNCE)
-}
 
 const PLAN: &str = "# Plan\n\n- [ ] 1.1 One\n- [ ] 1.2 Two\n  - **Depends on:** 1.1\n";
 
@@ -132,6 +59,7 @@ async fn a_persons_tick_and_untick_are_wishes() {
     let mut fixture = Fixture::with(PLAN).await;
     fixture.complete("1.1").await;
     fixture.tick().await;
+    fixture.now_ms += 60_000;
     fixture.save(&format!("{PLAN}\nOnce more, please.\n"));
     assert_eq!(fixture.wishes().await, [("1.1".to_owned(), Wish::Reopen)]);
     assert_eq!(fixture.tick().await, Ticked::Nothing, "a wish that waits is not overwritten");
@@ -154,7 +82,7 @@ async fn content_that_was_seen_before_asks_for_nothing_and_is_ticked_again() {
 async fn a_crash_between_the_write_and_its_note_leaves_no_wish() {
     let mut fixture = Fixture::with(PLAN).await;
     fixture.complete("1.1").await;
-    let ticked = ticks::tick("PLAN.md", PLAN, &["1.1"]).text;
+    let ticked = ticks::mark(&parse("PLAN.md", PLAN), PLAN, &[("1.1", MarkerStatus::Completed)]).text;
     file::replace(&fixture.file(), PLAN, &ticked).unwrap();
 
     fixture.plans = plans(&fixture.folder, &fixture.store);

@@ -3,7 +3,9 @@
 pub(crate) mod agents;
 pub(crate) mod backup;
 pub(crate) mod config;
+pub(crate) mod conflicts;
 pub(crate) mod doctor;
+pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod migrate;

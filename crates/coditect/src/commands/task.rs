@@ -69,7 +69,7 @@ pub(crate) enum Command {
 /// One task to look at.
 #[derive(Debug, clap::Args)]
 pub(crate) struct One {
-    /// The task's id, or its key where only one document has it
+    /// The task's id, or what the plan calls it now
     task: String,
     #[command(flatten)]
     target: Target,
@@ -121,7 +121,7 @@ async fn list(states: &[TaskState], target: &Target, json: bool) -> Result<u8, F
     for task in &tasks {
         let agent = task.agent.clone().unwrap_or_else(|| "-".to_owned());
         table.add_row([
-            task.id.clone(),
+            views::name(task),
             task.state.clone(),
             task.priority.clone(),
             agent,
@@ -145,7 +145,7 @@ async fn show(one: One) -> Result<u8, Failure> {
         return Ok(OK);
     }
     let task = detail.task.clone().unwrap_or_default();
-    output::line(format_args!("{} {}", task.id.bold(), task.title))?;
+    output::line(format_args!("{} {}", views::name(&task).bold(), task.title))?;
     output::line(format_args!("  state       {}", words(&task.state).style_of(&task.state)))?;
     output::line(format_args!("  where       {}:{}  {}", task.document, task.line, task.section))?;
     output::line(format_args!("  priority    {}", task.priority))?;

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use coditect_core::document_slug;
-
 use crate::dependencies::ranges::{self, Range};
 use crate::label::looks_like_id;
 use crate::model::Plan;
@@ -298,7 +296,7 @@ fn called(plan: &Plan) -> Vec<String> {
     let mut parts = path.rsplit('/');
     let file = parts.next().unwrap_or_default();
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let mut names = vec![document_slug(&plan.path)];
+    let mut names = vec![plan.document_id()];
     names.push(if GENERIC.contains(&stem) { slug(parts.next().unwrap_or_default()) } else { slug(stem) });
     names.extend(plan.style.title.as_deref().map(slug));
     // A track is called by its letter, whatever it is about: `TRACK-B-DASHBOARD.md`, `# Track B: Dashboard`.

@@ -31,11 +31,15 @@ pub struct PlanConfig {
     /// How long a plan file must stay unchanged before it is read, in milliseconds.
     #[schemars(range(max = 60_000))]
     pub debounce_ms: u64,
+    /// Whether tasks that are being worked on are marked as such in the plan, where its format can say it.
+    pub mark_in_progress: bool,
+    /// Whether a tick is followed by who did it, when, and in which commit, where the format's own tools accept that.
+    pub annotate: bool,
 }
 
 impl Default for PlanConfig {
     fn default() -> Self {
-        Self { paths: vec!["PLAN.md".into()], debounce_ms: 2_000 }
+        Self { paths: vec!["PLAN.md".into()], debounce_ms: 2_000, mark_in_progress: false, annotate: false }
     }
 }
 

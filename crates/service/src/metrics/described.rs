@@ -87,7 +87,7 @@ described! {
     PLAN_SYNC = Histogram "plan_sync_seconds" ["direction"] Source::Service("sync-daemon"),
         "Time to take a changed file over (`to_database`) or to tick boxes in one (`to_plan`)";
     PLAN_CONFLICTS = Counter "plan_conflicts_total" [] Source::Database,
-        "Edits of plans that meant nothing in the state the task was in";
+        "Tasks of which plan and database were both changed, to different things";
     GATE_REJECTIONS = Counter "gate_rejections_total" ["gate"] Source::Database,
         "Attempts whose result was refused: `verify`, `merge` or `change` (there was none)";
     LEADER = Gauge "leader" ["service"] Source::Every,

@@ -1,10 +1,11 @@
 //! Plans: what a sync writes, what an edit asks for, what is to be ticked.
 
 use coditect_core::{Priority, TaskState, Trigger};
+use coditect_plan::MarkerStatus;
 use coditect_store::testing::Database;
 use coditect_store::{PlannedTask, Synced, Wish};
 
-use crate::plan::{id, intervene, life, marked, settle, sync, task};
+use crate::plan::{id, intervene, life, marked, settle, sync, task, written};
 
 pub(crate) async fn a_new_document_brings_its_tasks(database: &Database) {
     let planned = PlannedTask {
@@ -21,7 +22,7 @@ pub(crate) async fn a_new_document_brings_its_tasks(database: &Database) {
     };
     let synced = sync(database, "1", &[planned.clone(), marked("b", "completed"), marked("c", "cancelled")]).await;
     let wishes = vec![(id("c"), Wish::Cancel)];
-    assert_eq!(synced, Synced { revision: 1, changed: 3, stale: false, wishes });
+    assert_eq!(synced, Synced { revision: 1, changed: 3, wishes, ..Synced::default() });
 
     let [a, b, c] = <[_; 3]>::try_from(database.store.tasks().await.unwrap()).unwrap();
     assert_eq!((a.key, a.title, a.section, a.position), (planned.key, planned.title, planned.section, 0));
@@ -38,7 +39,7 @@ pub(crate) async fn a_new_document_brings_its_tasks(database: &Database) {
 pub(crate) async fn equal_content_changes_nothing(database: &Database) {
     sync(database, "1", &[task("a", &[])]).await;
     let again = sync(database, "1", &[task("a", &[])]).await;
-    assert_eq!(again, Synced { revision: 1, changed: 0, stale: false, wishes: Vec::new() });
+    assert_eq!(again, Synced { revision: 1, ..Synced::default() });
 }
 
 pub(crate) async fn changed_content_updates_what_is_planned_and_leaves_progress_alone(database: &Database) {
@@ -95,7 +96,7 @@ pub(crate) async fn a_wish_is_open_until_it_is_applied(database: &Database) {
 
 pub(crate) async fn completed_tasks_are_to_be_ticked_until_they_are(database: &Database) {
     let due = async || {
-        let due = database.store.ticks_due("plan").await.unwrap();
+        let due = database.store.marks_due("plan", false).await.unwrap();
         due.into_iter().map(|due| (due.task, due.key)).collect::<Vec<_>>()
     };
     sync(database, "1", &[task("a", &[]), marked("b", "completed"), task("c", &[])]).await;
@@ -109,7 +110,7 @@ pub(crate) async fn completed_tasks_are_to_be_ticked_until_they_are(database: &D
     assert_eq!(due().await, [(id("c"), "c".to_owned())]);
 
     let mut tx = database.store.begin().await.unwrap();
-    assert_eq!(tx.document_written("plan", "3", &[id("c")], 70).await.unwrap(), 3);
+    assert_eq!(tx.document_written("plan", written("3", &[(id("c"), MarkerStatus::Completed)]), 70).await.unwrap(), 3);
     tx.commit().await.unwrap();
     assert_eq!(due().await, []);
 }
@@ -118,10 +119,10 @@ pub(crate) async fn what_the_daemon_wrote_itself_is_no_wish(database: &Database)
     sync(database, "1", &[task("a", &[])]).await;
     intervene(database, "a", Trigger::Complete).await;
     let mut tx = database.store.begin().await.unwrap();
-    tx.document_written("plan", "2", &[id("a")], 70).await.unwrap();
+    tx.document_written("plan", written("2", &[(id("a"), MarkerStatus::Completed)]), 70).await.unwrap();
     tx.commit().await.unwrap();
     let read_back = sync(database, "2", &[marked("a", "completed")]).await;
-    assert_eq!(read_back, Synced { revision: 2, changed: 0, stale: false, wishes: Vec::new() });
+    assert_eq!(read_back, Synced { revision: 2, ..Synced::default() });
     let older = sync(database, "1", &[task("a", &[])]).await;
     assert!(older.stale && older.wishes.is_empty());
 }

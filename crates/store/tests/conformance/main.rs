@@ -11,6 +11,7 @@ mod documents;
 mod facts;
 mod graph;
 mod leases;
+mod merging;
 mod metrics;
 mod people;
 mod plan;
@@ -65,6 +66,21 @@ on_both_engines! {
         completed_tasks_are_to_be_ticked_until_they_are,
         what_the_daemon_wrote_itself_is_no_wish,
         sections_that_change_places_do_not_get_in_each_others_way;
+    merging:
+        boxes_that_change_places_keep_their_ids_and_exchange_their_keys,
+        a_finished_task_that_is_cut_and_pasted_back_is_still_finished,
+        an_untick_undoes_a_lone_young_tick_of_the_daemon_only_after_a_minute,
+        a_file_without_any_of_the_daemons_last_ticks_is_an_older_one,
+        a_stale_file_retires_nothing_and_holds_no_dependency_back,
+        both_changed_to_different_things_is_a_conflict_until_a_side_is_taken,
+        a_refused_wish_is_a_conflict_and_one_that_solves_itself_is_closed,
+        an_agent_that_a_person_chose_stands_and_another_one_in_the_plan_is_a_conflict,
+        what_the_daemon_was_about_to_write_is_its_own_also_after_a_crash,
+        tasks_under_way_are_marked_only_if_that_is_wanted,
+        sections_that_are_gone_are_forgotten,
+        every_content_is_kept_and_comes_back_byte_for_byte,
+        history_says_who_changed_what,
+        a_restored_content_asks_for_nothing_and_retires_what_is_not_in_it;
     changes:
         a_change_by_an_old_snapshot_writes_nothing,
         of_two_writers_that_saw_the_same_one_wins,

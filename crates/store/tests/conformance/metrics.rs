@@ -13,7 +13,7 @@ pub(crate) async fn counts_of_an_empty_database_are_empty(database: &Database) {
     assert_eq!(store.count_retries().await.unwrap(), []);
     assert_eq!(store.count_failures().await.unwrap(), []);
     assert_eq!(store.used().await.unwrap(), []);
-    assert_eq!(store.count_refused_wishes().await.unwrap(), 0);
+    assert_eq!(store.count_conflicts().await.unwrap(), 0);
 }
 
 pub(crate) async fn attempts_are_counted_by_what_came_of_them(database: &Database) {

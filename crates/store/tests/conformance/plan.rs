@@ -1,13 +1,15 @@
 //! Plans to work on, and the moves that the cases share.
 
 use coditect_core::{AttemptId, Change, Lifecycle, Priority, TaskId, Trigger};
+use coditect_plan::MarkerStatus;
 use coditect_store::testing::Database;
-use coditect_store::{AttemptEnd, Moved, OpenAttempt, PlannedDocument, PlannedTask, Store, Synced};
+use coditect_store::{AttemptEnd, Moved, OpenAttempt, PlannedDocument, PlannedTask, Store, Synced, Written};
 
 /// A task that depends on these.
 pub(crate) fn task(key: &str, depends_on: &[&str]) -> PlannedTask {
     PlannedTask {
         key: key.to_owned(),
+        plan_id: Some(key.to_owned()),
         title: format!("Task {key}"),
         section: vec!["Phase 1".to_owned()],
         description: String::new(),
@@ -38,6 +40,7 @@ pub(crate) fn document(hash: &str, tasks: &[PlannedTask]) -> PlannedDocument {
         path: "PLAN.md".to_owned(),
         format: "coditect".to_owned(),
         hash: hash.to_owned(),
+        text: None,
         diagnostics: "[]".to_owned(),
         tasks: tasks.to_vec(),
     }
@@ -49,6 +52,11 @@ pub(crate) async fn sync(database: &Database, hash: &str, tasks: &[PlannedTask])
     let synced = tx.sync_document(&document(hash, tasks), "person:ada", 10).await.unwrap();
     tx.commit().await.unwrap();
     synced
+}
+
+/// What the daemon writes: content that hashes to `hash`, with these marks.
+pub(crate) fn written<'a>(hash: &'a str, marks: &'a [(TaskId, MarkerStatus)]) -> Written<'a> {
+    Written { hash, text: None, marks }
 }
 
 pub(crate) fn id(key: &str) -> TaskId {

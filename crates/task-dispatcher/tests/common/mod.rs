@@ -64,6 +64,7 @@ impl World {
             path: "PLAN.md".to_owned(),
             format: "coditect".to_owned(),
             hash: "1".to_owned(),
+            text: None,
             diagnostics: "[]".to_owned(),
             tasks: tasks.iter().map(|(key, priority, agent)| task(key, *priority, *agent)).collect(),
         };
@@ -187,6 +188,7 @@ pub fn id(key: &str) -> TaskId {
 fn task(key: &str, priority: Priority, agent: Option<&str>) -> PlannedTask {
     PlannedTask {
         key: key.to_owned(),
+        plan_id: None,
         title: key.to_owned(),
         section: Vec::new(),
         description: String::new(),
