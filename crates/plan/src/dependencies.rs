@@ -5,6 +5,7 @@
 
 mod index;
 mod pieces;
+pub(crate) mod ranges;
 
 use std::collections::HashSet;
 

@@ -6,7 +6,7 @@
 
 mod names;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::model::{Plan, PlanTask, UnresolvedDependency};
@@ -174,21 +174,35 @@ impl Linking<'_> {
 }
 
 /// The diagnostics of a document while it is linked.
-struct Said(Vec<Diagnostic>);
+struct Said {
+    /// Those that are not so any more are gone.
+    found: Vec<Option<Diagnostic>>,
+    /// Where they are, by line and column.
+    places: HashMap<(usize, usize), Vec<usize>>,
+}
 
 impl Said {
     fn of(plan: &Plan) -> Self {
-        Self(plan.diagnostics.clone())
+        let mut places: HashMap<_, Vec<usize>> = HashMap::new();
+        for (at, diagnostic) in plan.diagnostics.iter().enumerate() {
+            places.entry((diagnostic.line, diagnostic.column)).or_default().push(at);
+        }
+        Self { found: plan.diagnostics.iter().cloned().map(Some).collect(), places }
     }
 
     fn has(&self, code: Code, reference: &UnresolvedDependency) -> bool {
-        self.0.iter().any(|d| d.code == code && is_about(d, reference))
+        let at = self.places.get(&(reference.line, reference.column)).into_iter().flatten();
+        at.filter_map(|at| self.found.get(*at)?.as_ref()).any(|d| d.code == code && is_about(d, reference))
     }
 
     /// What was said of a reference is not so.
     fn forget(&mut self, reference: &UnresolvedDependency) {
         let wrong = [Code::UnknownDependency, Code::IgnoredDependency];
-        self.0.retain(|d| !(wrong.contains(&d.code) && is_about(d, reference)));
+        for at in self.places.get(&(reference.line, reference.column)).into_iter().flatten() {
+            if let Some(said) = self.found.get_mut(*at) {
+                *said = said.take().filter(|d| !(wrong.contains(&d.code) && is_about(d, reference)));
+            }
+        }
     }
 
     fn add(
@@ -202,20 +216,20 @@ impl Said {
     ) {
         let path = plans.get(document).map_or_else(String::new, |plan| plan.path.clone());
         let (line, column) = (reference.line, reference.column);
-        self.0.push(Diagnostic { severity: code.severity(), code, path, line, column, message, help });
+        self.found.push(Some(Diagnostic { severity: code.severity(), code, path, line, column, message, help }));
     }
 
-    fn finish(mut self) -> Vec<Diagnostic> {
-        self.0.sort_by_key(|d| (d.line, d.column, d.code));
-        self.0
+    fn finish(self) -> Vec<Diagnostic> {
+        let mut found: Vec<Diagnostic> = self.found.into_iter().flatten().collect();
+        found.sort_by_key(|d| (d.line, d.column, d.code));
+        found
     }
 }
 
 /// Several references may stand at one place, in data for instance: they are told apart by their text.
 fn is_about(diagnostic: &Diagnostic, reference: &UnresolvedDependency) -> bool {
     let message = diagnostic.message.strip_prefix('`').and_then(|m| m.strip_prefix(reference.text.as_str()));
-    (diagnostic.line, diagnostic.column) == (reference.line, reference.column)
-        && message.is_some_and(|rest| rest.starts_with('`'))
+    message.is_some_and(|rest| rest.starts_with('`'))
 }
 
 #[cfg(test)]
@@ -302,6 +316,80 @@ mod tests {
             assert_eq!(links, ["docs/TRACK-B-DASHBOARD.md#B.1", "docs/TRACK-B-DASHBOARD.md#B.2"], "{written}");
             assert!(dangling.is_empty() && said.is_empty(), "{written}: {dangling:?} {said:?}");
         }
+    }
+
+    #[test]
+    fn a_range_is_every_task_in_it_or_an_error() {
+        let b = ("docs/TRACK-B.md", "- [ ] B.1 First\n- [ ] B.2 Second\n- [ ] B.3 Third\n- [ ] B.4 Fourth\n");
+        let three = ["docs/TRACK-B.md#B.1", "docs/TRACK-B.md#B.2", "docs/TRACK-B.md#B.3"];
+        let written = ["B.1-B.3", "B.1 - B.3", "B.1 – B.3", "B.1 to B.3", "B.1..B.3", "b.1-3", "Tasks B.1 through B.3"];
+        let placed = ["TRACK-B B.1-B.3", "TRACK-B tasks B.1 to B.3", "TRACK-B.md#B.1-B.3", "TRACK-B: B.1 – B.3"];
+        for written in written.into_iter().chain(placed) {
+            let (links, dangling, said) = linked(&[b, C], written);
+            assert_eq!(links, three, "{written}: {said:?}");
+            assert!(dangling.is_empty() && said.is_empty(), "{written}: {dangling:?} {said:?}");
+        }
+        for written in ["B.1-B.9", "B.3 to B.1", "TRACK-B B.0-B.3"] {
+            let (links, dangling, said) = linked(&[b, C], written);
+            assert_eq!((links.len(), dangling.len(), said), (0, 1, vec![Code::UnknownDependency]), "{written}");
+        }
+        let (links, _, said) = linked(&[C, ("docs/c2.md", "- [ ] C.1 One\n- [ ] C.2 Two\n"), D], "C.1-C.2");
+        assert_eq!((links.len(), said.len()), (2, 0), "one document has both ends");
+    }
+
+    #[test]
+    fn a_section_of_another_document_is_the_tasks_in_it() {
+        let text =
+            "# Track B\n\n## Phase 2: API\n\n- [ ] B.1 First\n- [ ] B.2 Second\n\n## Phase 2.1\n\n- [ ] B.3 Third\n";
+        let b = ("docs/TRACK-B.md", text);
+        for written in ["TRACK-B Phase 2", "TRACK-B Phase 2 complete", "docs/TRACK-B.md#phase-2"] {
+            let (links, dangling, said) = linked(&[b], written);
+            assert_eq!(links, ["docs/TRACK-B.md#B.1", "docs/TRACK-B.md#B.2"], "{written}: {dangling:?} {said:?}");
+            assert!(dangling.is_empty() && said.is_empty(), "{written}: {dangling:?} {said:?}");
+        }
+        let (links, dangling, said) = linked(&[b], "TRACK-B Phase 7");
+        assert_eq!((links.len(), dangling.len(), said), (0, 1, vec![Code::UnknownDependency]));
+    }
+
+    #[test]
+    fn a_hyperlink_is_what_it_leads_to() {
+        for written in
+            ["[B.1](TRACK-B-DASHBOARD.md)", "[**B.1**](./TRACK-B-DASHBOARD.md)", "[it](TRACK-B-DASHBOARD.md#B.1)"]
+        {
+            let (links, dangling, said) = linked(&[B, C], written);
+            assert_eq!(links, ["docs/TRACK-B-DASHBOARD.md#B.1"], "{written}: {dangling:?} {said:?}");
+            assert!(said.is_empty(), "{written}: {said:?}");
+        }
+        assert_eq!(linked(&[B, C], "[the dashboard](TRACK-B-DASHBOARD.md)").0.len(), 2);
+        for written in ["[B.9](TRACK-B-DASHBOARD.md)", "[it](TRACK-B-DASHBOARD.md#B.9)", "[it](none.md)"] {
+            let (links, dangling, said) = linked(&[B, C], written);
+            assert_eq!((links.len(), dangling.len(), said), (0, 1, vec![Code::UnknownDependency]), "{written}");
+        }
+        assert_eq!(linked(&[B, C], "[serde](https://serde.rs)").1.len(), 0);
+    }
+
+    #[test]
+    fn a_track_that_is_not_there_holds_the_task() {
+        for written in ["TRACK-E", "TRACK-E complete", "TRACK-E E.1", "Track E E.1"] {
+            let (links, dangling, said) = linked(&[B, C], written);
+            assert_eq!((links.len(), dangling.len(), said), (0, 1, vec![Code::UnknownDependency]), "{written}");
+        }
+        for written in ["Track usage", "track a bug", "tracks"] {
+            assert_eq!(linked(&[B, C], written).2, [Code::IgnoredDependency], "{written}");
+        }
+    }
+
+    #[test]
+    fn thousands_of_references_across_thousands_of_documents_are_linked_in_one_go() {
+        let each = |at: usize| format!("- [ ] A.{at} T\n  - **Depends on:** doc-{}.md\n", (at + 1) % 3_000);
+        let mut plans: Vec<Plan> = (0..3_000).map(|at| parse(&format!("p/doc-{at}.md"), &each(at))).collect();
+        let big: String =
+            (0..10_000).map(|at| format!("- [ ] Q.{at} T\n  - **Depends on:** A.{}\n", at % 3_000)).collect();
+        plans.push(parse("p/big.md", &big));
+        let linked = link(&plans.iter().collect::<Vec<_>>());
+        let links: usize = linked.documents.iter().flat_map(|d| &d.tasks).map(|task| task.links.len()).sum();
+        assert_eq!(links, 13_000);
+        assert!(linked.documents.iter().all(|document| document.diagnostics.is_empty()));
     }
 
     #[test]

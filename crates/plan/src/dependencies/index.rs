@@ -10,6 +10,7 @@ use crate::select::Draft;
 use crate::text::{code_spans, distance, strip_prefix_ci};
 
 use super::Meaning;
+use super::ranges::{self, split_number, token};
 
 /// More tasks than this with one id are not told apart by their place.
 const MOST_NAMESAKES: usize = 64;
@@ -159,30 +160,14 @@ impl Index {
 
     /// `7.1-7.9`, `7.1 – 7.9`, `7.1 to 7.9`, `7.1..7.9`, `7.1-9`.
     fn range(&self, first: &str, rest: &str, owner: usize) -> Option<Meaning> {
-        let rest = rest.trim_start();
-        let signs = ["-", "–", "—", "to ", "through ", "…"];
-        if let Some(after) = signs.into_iter().find_map(|s| rest.strip_prefix(s)) {
-            let (last, _) = token(after.trim_start());
-            let stems = (split_number(first), split_number(last));
-            if let (Some((a, from)), Some((b, to))) = stems
-                && a.eq_ignore_ascii_case(b)
-            {
-                return self.numbers(a, from, to, owner);
-            }
+        if let Some((stem, from, to)) = ranges::apart(first, rest) {
+            return self.numbers(stem, from, to, owner);
         }
         if self.by_id.contains_key(&first.to_ascii_lowercase()) {
             return None;
         }
-        let cuts = first.match_indices("..").chain(first.match_indices('-'));
-        for (at, sign) in cuts {
-            let (Some(a), Some(b)) = (first.get(..at), first.get(at + sign.len()..)) else { continue };
-            let (Some((stem, from)), Some((other, to))) = (split_number(a), split_number(b)) else { continue };
-            // `7.1-9`: the stem is said once.
-            if stem.eq_ignore_ascii_case(other) || (other.is_empty() && stem.ends_with('.')) {
-                return self.numbers(stem, from, to, owner);
-            }
-        }
-        None
+        let (stem, from, to) = ranges::joined(first)?;
+        self.numbers(stem, from, to, owner)
     }
 
     fn numbers(&self, stem: &str, from: u64, to: u64, owner: usize) -> Option<Meaning> {
@@ -252,20 +237,6 @@ impl Index {
         found.dedup();
         any.then_some(Meaning::Tasks(found, None))
     }
-}
-
-/// The word of id characters `text` begins with, and the rest.
-fn token(text: &str) -> (&str, &str) {
-    let run = text.len() - text.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "._@-".contains(c)).len();
-    let word = text.get(..run).unwrap_or_default().trim_end_matches(['.', '-', '_']);
-    (word, text.get(word.len()..).unwrap_or_default())
-}
-
-/// An id as what comes before its last number, and that number.
-fn split_number(id: &str) -> Option<(&str, u64)> {
-    let stem = id.trim_end_matches(|c: char| c.is_ascii_digit());
-    let number = id.get(stem.len()..)?.parse().ok()?;
-    Some((stem, number))
 }
 
 fn is_nothing(text: &str) -> bool {

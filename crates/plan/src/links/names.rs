@@ -1,7 +1,9 @@
 //! What tasks and documents are called across documents.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use crate::dependencies::ranges::{self, Range};
+use crate::label::looks_like_id;
 use crate::model::Plan;
 use crate::text::strip_prefix_ci;
 
@@ -27,17 +29,36 @@ pub(super) enum Meant {
 pub(super) struct Names<'a> {
     plans: &'a [&'a Plan],
     ids: HashMap<String, Vec<(usize, usize)>>,
+    /// Ids without their last number; by document, that number and who has it.
+    numbered: HashMap<String, BTreeMap<usize, BTreeMap<u64, Vec<usize>>>>,
+    /// Per document the sections and their tasks.
+    sections: Vec<Vec<(String, Vec<usize>)>>,
     documents: HashMap<String, Vec<usize>>,
+    /// Every path, and every end of one that could be said for it.
     paths: HashMap<String, Vec<usize>>,
+    whole_paths: HashMap<String, usize>,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn new(plans: &'a [&'a Plan]) -> Self {
-        let mut names = Self { plans, ids: HashMap::new(), documents: HashMap::new(), paths: HashMap::new() };
+        let mut names = Self {
+            plans,
+            ids: HashMap::new(),
+            numbered: HashMap::new(),
+            sections: plans.iter().map(|plan| sections(plan)).collect(),
+            documents: HashMap::new(),
+            paths: HashMap::new(),
+            whole_paths: HashMap::new(),
+        };
         for (document, plan) in plans.iter().enumerate() {
             for (at, task) in plan.tasks.iter().enumerate() {
                 let key = task.key.to_lowercase();
-                if let Some(id) = task.id.as_deref().map(str::to_lowercase).filter(|id| *id != key) {
+                let id = task.id.as_deref().map(str::to_lowercase);
+                if let Some((stem, number)) = id.as_deref().and_then(ranges::split_number) {
+                    let line = names.numbered.entry(stem.to_owned()).or_default().entry(document).or_default();
+                    line.entry(number).or_default().push(at);
+                }
+                if let Some(id) = id.filter(|id| *id != key) {
                     names.ids.entry(id).or_default().push((document, at));
                 }
                 // A key without an id is a name for machines: nobody means it by chance in another document.
@@ -51,6 +72,7 @@ impl<'a> Names<'a> {
             for tail in cuts.filter_map(|at| path.get(at..)) {
                 push(&mut names.paths, tail.to_owned(), document);
             }
+            names.whole_paths.entry(path).or_insert(document);
         }
         names
     }
@@ -59,61 +81,143 @@ impl<'a> Names<'a> {
     pub(super) fn meaning(&self, text: &str, own: usize, id: bool) -> Meant {
         let text = text.trim().trim_matches('`').trim();
         let text = strip_prefix_ci(text, "after ").unwrap_or(text).trim();
-        if let Some((document, task)) = text.rsplit_once('#').filter(|(document, _)| !document.trim().is_empty()) {
+        if let Some((label, target)) = hyperlink(text) {
+            return self.target(label, target, own);
+        }
+        if let Some((document, part)) = text.rsplit_once('#').filter(|(document, _)| !document.trim().is_empty()) {
             match self.documents(document, own).as_slice() {
                 [] if is_file(document) => return Meant::NoDocument,
                 [] => {}
-                found => return self.task_of(found, task),
+                found => return self.part(found, part, own).unwrap_or_else(|| missing(found)),
             }
         }
         let (word, rest) = word(text);
+        if let Some(range) = ranges::apart(word, rest) {
+            return self.numbers(range, |document| document != own, own);
+        }
         if id || is_remark(rest) {
-            let found: Vec<_> = self.ids.get(&word.to_lowercase()).into_iter().flatten().copied().collect();
-            let others: Vec<_> = found.into_iter().filter(|(document, _)| *document != own).collect();
-            match others.as_slice() {
-                [] => {}
-                [_] => return Meant::Tasks(others),
+            let found = self.ids.get(&word.to_lowercase()).into_iter().flatten().copied();
+            let others: Vec<_> = found.filter(|(document, _)| *document != own).collect();
+            match (others.as_slice(), ranges::joined(word)) {
+                ([], None) => {}
+                ([], Some(range)) => return self.numbers(range, |document| document != own, own),
+                ([_], _) => return Meant::Tasks(others),
                 _ => return Meant::Several(others),
             }
         }
-        self.place(text, own).unwrap_or_else(|| self.whole(text, own))
+        let found = self.place(text, own).unwrap_or_else(|| self.whole(text, own));
+        if found == Meant::Nothing && self.is_unknown_track(text, own) { Meant::NoDocument } else { found }
     }
 
-    /// `TRACK-B B.1`, `docs/b.md 1.2`, `docs-b/1.2`.
+    /// `[B.1](docs/b.md)`, `[the first](docs/b.md#B.1)`, `[Track B](docs/b.md)`.
+    fn target(&self, label: &str, target: &str, own: usize) -> Meant {
+        let (file, part) = target.split_once('#').unwrap_or((target, ""));
+        let found = self.documents(file, own);
+        if found.is_empty() {
+            return if is_file(file) { Meant::NoDocument } else { Meant::Nothing };
+        }
+        let named = [part, label].into_iter().filter(|part| !part.is_empty());
+        if let Some(named) = named.filter_map(|part| self.part(&found, part, own)).next() {
+            return named;
+        }
+        if part.is_empty() && !looks_like_id(word(label).0) { self.whole(file, own) } else { missing(&found) }
+    }
+
+    /// `TRACK-B B.1`, `docs/b.md 1.2`, `docs-b/1.2`, `TRACK-B Phase 2`.
     fn place(&self, text: &str, own: usize) -> Option<Meant> {
         for (at, sign) in text.match_indices([' ', '/', ':']) {
             let (name, rest) = (text.get(..at)?, text.get(at + sign.len()..)?);
             let (name, rest) = (name.trim_end_matches([',', ':']), rest.trim_start());
-            let rest = strip_prefix_ci(rest, "task ").unwrap_or(rest);
             let found = self.documents(name, own);
             if found.is_empty() || rest.is_empty() {
                 continue;
             }
-            let (task, remark) = word(rest);
-            let named = self.task_of(&found, task);
+            if let Some(part) = self.part(&found, rest, own) {
+                return Some(part);
+            }
             let surely = is_file(name) || is_track(&slug(name));
-            let like_id = task.contains(|c: char| c.is_ascii_digit());
-            match named {
-                Meant::Missing(_) if !(surely && like_id) => {}
-                _ if task.is_empty() || !is_remark(remark) => {}
-                named => return Some(named),
+            let short = phrase(rest).split_whitespace().count() <= 2;
+            if surely && short && phrase(rest).contains(|c: char| c.is_ascii_digit()) {
+                return Some(missing(&found));
             }
         }
         None
     }
 
-    /// The task of one of these documents that is called so.
-    fn task_of(&self, documents: &[usize], task: &str) -> Meant {
-        let task = task.trim();
-        let task = strip_prefix_ci(task, "task ").unwrap_or(task).trim();
-        let named = self.ids.get(&task.to_lowercase()).map(Vec::as_slice).unwrap_or_default();
-        let found: Vec<_> = named.iter().copied().filter(|(document, _)| documents.contains(document)).collect();
-        match (found.len(), documents) {
-            (0, [document, ..]) => Meant::Missing(*document),
-            (0, []) => Meant::Nothing,
-            (1, _) => Meant::Tasks(found),
-            _ => Meant::Several(found),
+    /// The part of one of these documents that is called so: a task, a range of them, a section.
+    fn part(&self, documents: &[usize], part: &str, own: usize) -> Option<Meant> {
+        let part = part.trim();
+        let (first, rest) = word(part);
+        let within = |document: usize| documents.contains(&document);
+        if let Some(range) = ranges::apart(first, rest) {
+            return Some(self.numbers(range, within, usize::MAX));
         }
+        let named = self.ids.get(&first.to_lowercase()).filter(|_| is_remark(rest)).into_iter().flatten();
+        let found: Vec<_> = named.copied().filter(|(document, _)| within(*document)).collect();
+        match (found.len(), ranges::joined(first)) {
+            (0, Some(range)) => Some(self.numbers(range, within, usize::MAX)),
+            (0, None) => self.section(documents, part, own),
+            (1, _) => Some(Meant::Tasks(found)),
+            _ => Some(Meant::Several(found)),
+        }
+    }
+
+    /// The tasks of a range in the one document that has both its ends; a range that document `own` has is its own.
+    fn numbers(&self, (stem, from, to): Range<'_>, within: impl Fn(usize) -> bool, own: usize) -> Meant {
+        let Some(lines) = self.numbered.get(&stem.to_lowercase()).filter(|lines| !lines.contains_key(&own)) else {
+            return Meant::Nothing;
+        };
+        let having = || lines.iter().filter(|(document, _)| within(**document));
+        let mut both = having().filter(|(_, line)| from <= to && line.contains_key(&from) && line.contains_key(&to));
+        match (both.next(), both.next()) {
+            (Some((document, line)), None) => {
+                let place = |at: &usize| (*document, *at);
+                let mut found = Vec::new();
+                for namesakes in line.range(from..=to).map(|(_, namesakes)| namesakes) {
+                    match namesakes.as_slice() {
+                        [one] => found.push(place(one)),
+                        several => return Meant::Several(several.iter().map(place).collect()),
+                    }
+                }
+                Meant::Tasks(found)
+            }
+            (None, _) => having().next().map_or(Meant::Nothing, |(document, _)| Meant::Missing(*document)),
+            _ => Meant::Several(having().map(|(document, _)| (*document, usize::MAX)).collect()),
+        }
+    }
+
+    /// The tasks of the sections of other documents whose titles begin so.
+    fn section(&self, documents: &[usize], text: &str, own: usize) -> Option<Meant> {
+        let name = slug(phrase(text));
+        let begins = |title: &str| {
+            let rest = title.strip_prefix(name.as_str());
+            rest.is_some_and(|rest| {
+                rest.is_empty() || rest.strip_prefix('-').is_some_and(|r| !r.starts_with(|c: char| c.is_ascii_digit()))
+            })
+        };
+        if name.len() < 2 || !name.contains(char::is_alphabetic) {
+            return None;
+        }
+        let mut found = Vec::new();
+        for document in documents.iter().filter(|document| **document != own) {
+            let sections = self.sections.get(*document).into_iter().flatten();
+            let tasks = sections.filter(|(title, _)| begins(title)).flat_map(|(_, tasks)| tasks);
+            found.extend(tasks.map(|at| (*document, *at)));
+        }
+        found.sort_unstable();
+        found.dedup();
+        (!found.is_empty()).then_some(Meant::Tasks(found))
+    }
+
+    /// `TRACK-X`, `Track X complete`, `TRACK-X X.1`, and no document is called so.
+    fn is_unknown_track(&self, text: &str, own: usize) -> bool {
+        let Some(rest) = strip_prefix_ci(text, "track").and_then(|rest| rest.strip_prefix([' ', '-'])) else {
+            return false;
+        };
+        let (letter, rest) = word(rest);
+        let one = letter.chars().count() == 1 || letter.bytes().all(|b| b.is_ascii_digit());
+        let named = !letter.is_empty() && one && self.documents(&format!("track-{letter}"), own).is_empty();
+        named && (is_remark(rest) || looks_like_id(word(rest.trim_start()).0))
     }
 
     /// All tasks of the document that `text` names.
@@ -143,9 +247,9 @@ impl<'a> Names<'a> {
             return Vec::new();
         }
         let lower = plain(name);
-        let own_path = self.plans.get(own).map(|plan| plain(&plan.path)).unwrap_or_default();
-        let exactly = |path: &str| self.plans.iter().position(|plan| plain(&plan.path) == path);
+        let exactly = |path: &str| self.whole_paths.get(path).copied();
         if is_file(&lower) {
+            let own_path = self.plans.get(own).map(|plan| plain(&plan.path)).unwrap_or_default();
             let beside = relative(&own_path, &lower).and_then(|path| exactly(&path));
             if let Some(one) = beside.or_else(|| exactly(&lower)) {
                 return vec![one];
@@ -155,6 +259,35 @@ impl<'a> Names<'a> {
         }
         self.documents.get(&slug(&lower)).cloned().unwrap_or_default()
     }
+}
+
+/// What a reference into documents comes to that does not lead to any of their tasks.
+fn missing(documents: &[usize]) -> Meant {
+    documents.first().map_or(Meant::Nothing, |document| Meant::Missing(*document))
+}
+
+/// The text and the target of a link that is all of `text`.
+fn hyperlink(text: &str) -> Option<(&str, &str)> {
+    let (label, target) = text.strip_prefix('[')?.strip_suffix(')')?.split_once("](")?;
+    Some((label.trim().trim_matches(['*', '`']), target.trim()))
+}
+
+/// The sections with their tasks, in the order of the document; those of one title are one.
+fn sections(plan: &Plan) -> Vec<(String, Vec<usize>)> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut found: Vec<(String, Vec<usize>)> = Vec::new();
+    for (at, task) in plan.tasks.iter().enumerate() {
+        for title in &task.section {
+            let place = *places.entry(title).or_insert(found.len());
+            if place == found.len() {
+                found.push((slug(title), Vec::new()));
+            }
+            if let Some((_, tasks)) = found.get_mut(place) {
+                tasks.push(at);
+            }
+        }
+    }
+    found
 }
 
 /// Every name of a document but its path.
@@ -225,7 +358,8 @@ fn slug(text: &str) -> String {
 
 /// The word of id characters that `text` begins with, and the rest.
 fn word(text: &str) -> (&str, &str) {
-    let text = strip_prefix_ci(text, "task ").unwrap_or(text).trim_start().trim_start_matches('#');
+    let text = ["tasks ", "task "].into_iter().find_map(|w| strip_prefix_ci(text, w)).unwrap_or(text);
+    let text = text.trim_start().trim_start_matches('#');
     let run = text.len() - text.trim_start_matches(|c: char| c.is_alphanumeric() || "._@-".contains(c)).len();
     let word = text.get(..run).unwrap_or_default().trim_end_matches(['.', '-', '_']);
     (word, text.get(word.len()..).unwrap_or_default())
@@ -243,7 +377,7 @@ fn phrase(text: &str) -> &str {
     phrase = strip_prefix_ci(phrase, "all of ").or_else(|| strip_prefix_ci(phrase, "all ")).unwrap_or(phrase);
     loop {
         let before = phrase.len();
-        for tail in [" complete", " completed", " done", " finished", " tasks", " is", " are"] {
+        for tail in [" complete", " completed", " completion", " done", " finished", " tasks", " is", " are"] {
             let cut = phrase.len().saturating_sub(tail.len());
             if phrase.get(cut..).is_some_and(|end| end.eq_ignore_ascii_case(tail)) {
                 phrase = phrase.get(..cut).unwrap_or_default().trim_end();
