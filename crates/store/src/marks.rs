@@ -121,8 +121,8 @@ impl Tx {
             let Some((before,)) = before.filter(|(before,)| before != marker.as_str()) else { continue };
             sqlx::query(
                 // What was undone and is written again has been there since it was first.
-                "UPDATE tasks SET marker = $1, marked_revision = CASE WHEN marked_from = $2 AND $1 = 'completed' \
-                 AND (marked_at_ms IS NULL OR completed_at_ms <= marked_at_ms) THEN marked_revision ELSE $3 END, marked_from = $2, \
+                "UPDATE tasks SET marker = $1, marked_revision = CASE WHEN marked_from = $2 \
+                 AND ($1 <> 'completed' OR marked_at_ms IS NULL OR completed_at_ms <= marked_at_ms) THEN marked_revision ELSE $3 END, marked_from = $2, \
                  marked_at_ms = $4 WHERE id = $5",
             )
             .bind(marker.as_str())
