@@ -88,11 +88,15 @@ impl Change {
 }
 
 impl Lifecycle {
-    /// A task as the plan brings it: already done, or pending.
+    /// A task as the plan brings it: already completed, or cancelled, or else to be done.
     #[must_use]
-    pub const fn planned(done: bool, now_ms: i64) -> Self {
+    pub const fn planned(state: TaskState, now_ms: i64) -> Self {
+        let state = match state {
+            TaskState::Completed | TaskState::Cancelled => state,
+            _ => TaskState::Pending,
+        };
         Self {
-            state: if done { TaskState::Completed } else { TaskState::Pending },
+            state,
             generation: 1,
             attempt: None,
             token: 0,
@@ -101,7 +105,7 @@ impl Lifecycle {
             due_at_ms: None,
             ready_at_ms: None,
             assigned_at_ms: None,
-            completed_at_ms: if done { Some(now_ms) } else { None },
+            completed_at_ms: if matches!(state, TaskState::Completed) { Some(now_ms) } else { None },
             failure: None,
             reason: None,
             version: 0,

@@ -64,7 +64,7 @@ fn a_completed_task_is_done_again_only_by_reopening_it() {
 
 #[test]
 fn reopening_opens_a_new_generation() {
-    let done = Lifecycle::planned(true, 5);
+    let done = Lifecycle::planned(TaskState::Completed, 5);
     let again = done.apply(Change::Intervene { trigger: Trigger::Reopen, reason: None }, 6).unwrap();
     assert_eq!((again.generation, again.completed_at_ms), (2, None));
 }
@@ -111,7 +111,7 @@ fn any_change() -> impl Strategy<Value = Change> {
 proptest! {
     #[test]
     fn tokens_generations_and_versions_only_grow(changes in prop::collection::vec(any_change(), 0..60)) {
-        let mut task = Lifecycle::planned(false, 0);
+        let mut task = Lifecycle::planned(TaskState::Pending, 0);
         for (now, change) in (1..).zip(changes) {
             let assign = matches!(change, Change::Assign { .. });
             let Ok(next) = task.apply(change, now) else { continue };

@@ -5,17 +5,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use coditect_core::{Lifecycle, TaskId};
+use coditect_core::{Lifecycle, TaskId, TaskState};
 use coditect_plan::MarkerStatus;
 
 use crate::change::get;
 use crate::known::Known;
 use crate::marks::{DAEMON, Written};
+use crate::merge::Says;
 use crate::naming::{ids, origins};
 use crate::planned::{FieldChange, PlannedDocument};
 use crate::revisions::NewRevision;
-use crate::verdict::{Verdict, judge, judge_agent, undo};
-use crate::wishes::Wish;
+use crate::verdict::{Verdict, judge, judge_agent, marked, undo};
+use crate::wishes::{EDITOR, Wish};
 use crate::{Store, StoreError, Tx};
 
 /// A plan file as last synced.
@@ -145,13 +146,13 @@ impl Tx {
             let place = places.get(&task.section);
             let place = (place.map(|(epic, _)| epic.clone()), place.and_then(|(_, feature)| feature.clone()));
             let Some(known) = known else {
-                let done = task.marker == MarkerStatus::Completed.as_str();
-                self.write_task(id, task, position, &place, &Lifecycle::planned(done, now_ms), now_ms).await?;
+                let life = Lifecycle::planned(Says::marker(marker(id, &task.marker)?).begins(), now_ms);
+                self.write_task(id, task, position, &place, &life, now_ms).await?;
+                if life.state == TaskState::Cancelled {
+                    self.remark(id, EDITOR, "cancel: marked cancelled in the plan from the first", now_ms).await?;
+                }
                 changes.push(FieldChange::new(id.as_str(), "task", "", "added"));
                 synced.changed += 1;
-                if task.marker == MarkerStatus::Cancelled.as_str() {
-                    self.ask(id, Wish::Cancel, "", synced, now_ms).await?;
-                }
                 continue;
             };
             let before = &known.planned;
@@ -165,9 +166,11 @@ impl Tx {
             }
             changes.extend(task.changes(before, id.as_str()));
             let mine = intended.get(id).is_some_and(|marker| marker.as_str() == task.marker);
-            let verdict = judge(known, task, synced.stale || mine || undo.contains(id))?;
-            if before.marker != task.marker && known.marked.is_some() {
-                self.disown_mark(id).await?;
+            let old = synced.stale || undo.contains(id);
+            let verdict = judge(known, task, old || mine)?;
+            let mark = marked(known, task, old, mine.then_some(now_ms), revision)?;
+            if mark != known.mark {
+                self.note_mark(id, mark).await?;
             }
             self.execute(known, task, verdict, !mine, synced, now_ms).await?;
             let verdict = judge_agent(known, task, synced.stale);

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     fn life(state: TaskState) -> Lifecycle {
-        Lifecycle { state, ..Lifecycle::planned(false, 0) }
+        Lifecycle { state, ..Lifecycle::planned(TaskState::Pending, 0) }
     }
 
     const FREE: Facts = Facts { may_start: true, ends: false, human: false, left_out: false };

@@ -25,8 +25,8 @@ pub(crate) struct Known {
     /// Not in the plan as last synced.
     pub(crate) gone: bool,
     pub(crate) agent_override: Option<String>,
-    /// The revision at which the daemon wrote the marker, when, and what was there before.
-    pub(crate) marked: Option<(i64, i64, MarkerStatus)>,
+    /// How its marker came to be what it is, or what it is to be again.
+    pub(crate) mark: Option<Mark>,
     pub(crate) life: Lifecycle,
     /// What was asked of it and is not granted yet.
     pub(crate) wishes: Vec<Wish>,
@@ -34,7 +34,26 @@ pub(crate) struct Known {
     pub(crate) conflicts: HashSet<String>,
 }
 
+/// How a marker came to say what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The revision that first had it. A mark that was undone and written again keeps it.
+    pub(crate) revision: i64,
+    /// When the daemon wrote it last; `None`: a person did.
+    pub(crate) written_ms: Option<i64>,
+    /// What was there before.
+    pub(crate) from: MarkerStatus,
+}
+
 impl Known {
+    /// What its mark says: the marker, or, where that is as it was before, what will be written again.
+    pub(crate) fn mark_says(&self) -> Result<Option<(Mark, Says)>, StoreError> {
+        let Some(mark) = self.mark else { return Ok(None) };
+        let marker = Says::marker(self.marker()?);
+        let says = if marker == Says::marker(mark.from) { self.decided() } else { marker };
+        Ok((says != Says::marker(mark.from)).then_some((mark, says)))
+    }
+
     /// What it is told by.
     pub(crate) fn seen(&self) -> Seen<'_> {
         let PlannedTask { key, plan_id, title, section, .. } = &self.planned;
@@ -187,9 +206,12 @@ impl Tx {
         Ok(())
     }
 
-    /// A marker that the daemon wrote is a person's from now on.
-    pub(crate) async fn disown_mark(&mut self, task: &TaskId) -> Result<(), StoreError> {
-        sqlx::query("UPDATE tasks SET marked_revision = NULL, marked_at_ms = NULL, marked_from = NULL WHERE id = $1")
+    /// Notes how a marker came to be what it is.
+    pub(crate) async fn note_mark(&mut self, task: &TaskId, mark: Option<Mark>) -> Result<(), StoreError> {
+        sqlx::query("UPDATE tasks SET marked_revision = $1, marked_at_ms = $2, marked_from = $3 WHERE id = $4")
+            .bind(mark.map(|mark| mark.revision))
+            .bind(mark.and_then(|mark| mark.written_ms))
+            .bind(mark.map(|mark| mark.from.as_str().to_owned()))
             .bind(task.as_str())
             .execute(&mut *self.inner)
             .await
@@ -212,7 +234,7 @@ fn known(row: &AnyRow) -> Result<Known, StoreError> {
     let id: String = get(row, "id")?;
     let task = task_id("tasks", id.clone())?;
     let gone: i64 = get(row, "gone")?;
-    let marked = (get(row, "marked_revision")?, get(row, "marked_at_ms")?, get::<Option<String>>(row, "marked_from")?);
+    let marked = (get(row, "marked_revision")?, get::<Option<String>>(row, "marked_from")?);
     Ok(Known {
         planned: PlannedTask {
             key: get(row, "key")?,
@@ -239,8 +261,10 @@ fn known(row: &AnyRow) -> Result<Known, StoreError> {
         place: (get(row, "epic_id")?, get(row, "feature_id")?),
         gone: gone != 0,
         agent_override: get(row, "agent_override")?,
-        marked: match marked {
-            (Some(revision), Some(at_ms), Some(from)) => Some((revision, at_ms, marker(&task, &from)?)),
+        mark: match marked {
+            (Some(revision), Some(from)) => {
+                Some(Mark { revision, written_ms: get(row, "marked_at_ms")?, from: marker(&task, &from)? })
+            }
             _ => None,
         },
         life: lifecycle(&id, row)?,

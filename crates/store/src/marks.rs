@@ -120,7 +120,10 @@ impl Tx {
                 .map_err(noting())?;
             let Some((before,)) = before.filter(|(before,)| before != marker.as_str()) else { continue };
             sqlx::query(
-                "UPDATE tasks SET marker = $1, marked_from = $2, marked_revision = $3, marked_at_ms = $4 WHERE id = $5",
+                // What was undone and is written again has been there since it was first.
+                "UPDATE tasks SET marker = $1, marked_revision = CASE WHEN marked_from = $2 \
+                 AND ($1 <> 'completed' OR marked_at_ms IS NULL OR completed_at_ms <= marked_at_ms) THEN marked_revision ELSE $3 END, marked_from = $2, \
+                 marked_at_ms = $4 WHERE id = $5",
             )
             .bind(marker.as_str())
             .bind(&before)
@@ -154,7 +157,7 @@ impl Store {
     /// The database failed.
     pub async fn marks_due(&self, document: &str, in_progress: bool) -> Result<Vec<MarkDue>, StoreError> {
         let rows = sqlx::query(
-            "SELECT t.id, t.key, t.marker, t.state, t.marked_revision, t.completed_at_ms, a.agent, a.commit_id \
+            "SELECT t.id, t.key, t.marker, t.state, t.marked_at_ms, t.completed_at_ms, a.agent, a.commit_id \
              FROM tasks t LEFT JOIN attempts a ON a.id = t.attempt WHERE t.document_id = $1 AND t.gone = 0 \
              AND ((t.state = 'completed' AND t.marker <> 'completed') \
                OR ((t.state = 'cancelled' OR (t.state = 'skipped' AND t.optional = 0)) AND t.marker <> 'cancelled') \
@@ -181,7 +184,7 @@ impl Store {
                 column: "state",
                 value: state,
             })?;
-            let own: Option<i64> = get(row, "marked_revision")?;
+            let own: Option<i64> = get(row, "marked_at_ms")?;
             if let Some(marker) = due(marker(&task, &says)?, own.is_some(), state, in_progress) {
                 marks.push(MarkDue {
                     task,

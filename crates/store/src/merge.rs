@@ -44,6 +44,16 @@ impl Says {
         }
     }
 
+    /// The state in which a task begins that the plan brings so.
+    #[must_use]
+    pub const fn begins(self) -> TaskState {
+        match self {
+            Self::Open => TaskState::Pending,
+            Self::Completed => TaskState::Completed,
+            Self::Cancelled => TaskState::Cancelled,
+        }
+    }
+
     /// What the database decided.
     #[must_use]
     pub const fn state(state: TaskState) -> Self {

@@ -8,7 +8,7 @@ use coditect_plan::identity::similar;
 use crate::StoreError;
 use crate::conflicts::{AGENT, STATUS};
 use crate::documents::marker;
-use crate::known::Known;
+use crate::known::{Known, Mark};
 use crate::merge::{Outcome, Says, merge, wishes};
 use crate::planned::{PlannedDocument, PlannedTask};
 use crate::wishes::Wish;
@@ -65,8 +65,47 @@ pub(crate) fn judge_agent(known: &Known, task: &PlannedTask, stale: bool) -> Ver
     Verdict { conflict: !agrees && changed && !stale, converged: disputed && agrees, ..Verdict::default() }
 }
 
-/// The tasks whose markers in the file are older than those that the daemon wrote: the file has none of its marks since
-/// some revision, and these are several or the only one is young. A file like that was read before that revision.
+/// How a task's marker comes to be what the file now says. `old`: the file is older than the mark, which stands and will
+/// be written again. `written_ms`: the daemon wrote the marker, though it could not say so before the file was changed.
+pub(crate) fn marked(
+    known: &Known,
+    task: &PlannedTask,
+    old: bool,
+    written_ms: Option<i64>,
+    revision: i64,
+) -> Result<Option<Mark>, StoreError> {
+    let (from, to) = (known.marker()?, marker(&known.id, &task.marker)?);
+    if from == to {
+        return Ok(known.mark);
+    }
+    let made = Mark { revision, written_ms, from };
+    let Some((mark, says)) = known.mark_says()? else {
+        return Ok((written_ms.is_some() || Says::marker(from) != Says::marker(to)).then_some(made));
+    };
+    let file = Says::marker(to);
+    let stands = (old && file == Says::marker(mark.from)) || (Says::marker(from) != says && file == says);
+    if stands {
+        return Ok(Some(Mark { written_ms: written_ms.or(mark.written_ms), ..mark }));
+    }
+    Ok((written_ms.is_some() || Says::marker(from) != file).then_some(made))
+}
+
+/// A mark, held against a file.
+struct Held<'a> {
+    mark: Mark,
+    /// The file has it.
+    there: bool,
+    /// It is in the file, and cannot be from before.
+    carried: bool,
+    /// The task, if its marker in the file is as it was before.
+    unmade: Option<&'a TaskId>,
+}
+
+/// The tasks whose markers in the file are older than their marks.
+///
+/// The file has no tick since some revision. Of the daemon's marks since then several are missing, or the only one is
+/// young: the file was read before that revision. Then it has the marks that people made since as they were before, too;
+/// those alone prove nothing, for who made them knows them.
 pub(crate) fn undo(
     known: &[Known],
     planned: &PlannedDocument,
@@ -81,24 +120,25 @@ pub(crate) fn undo(
     }
     let mut marks = Vec::new();
     for (known, task) in known.iter().zip(in_file) {
-        let Some((revision, at_ms, from)) = known.marked.filter(|_| !known.gone) else { continue };
+        let Some((mark, says)) = known.mark_says()?.filter(|_| !known.gone) else { continue };
         let file = task.map(|task| marker(&known.id, &task.marker)).transpose()?.map(Says::marker);
-        let mark = Says::marker(known.marker()?);
-        if mark == Says::marker(from) {
-            continue;
-        }
         // Told by its place alone, it may be something else altogether.
         let other = |task: &PlannedTask| task.plan_id.is_none() && !similar(&task.title, &known.planned.title);
-        let as_before = file == Some(Says::marker(from)) && !task.is_some_and(other);
-        marks.push((revision, at_ms, file == Some(mark), as_before.then_some(&known.id)));
+        let as_before = file == Some(Says::marker(mark.from)) && !task.is_some_and(other);
+        // A box that is open may have been open all along.
+        let there = file == Some(says);
+        let carried = there && says != Says::Open;
+        marks.push(Held { mark, there, carried, unmade: as_before.then_some(&known.id) });
     }
-    let carried = marks.iter().filter(|(.., carried, _)| *carried).map(|(revision, ..)| *revision).max();
+    let carried = marks.iter().filter(|held| held.carried).map(|held| held.mark.revision).max();
     let since = carried.map_or(i64::MIN, |carried| carried + 1);
-    let missing = marks.iter().filter(|(revision, ..)| *revision >= since).count();
-    let undone = marks.iter().filter_map(|(revision, at_ms, _, unmade)| {
-        let young = now_ms.saturating_sub(*at_ms) < YOUNG_MS;
-        let task = unmade.filter(|_| *revision >= since && (missing >= 2 || young))?;
-        Some(task.clone())
-    });
-    Ok(undone.collect())
+    let missing = |held: &&Held<'_>| held.mark.revision >= since && held.unmade.is_some();
+    let gone = |held: &&Held<'_>| held.mark.revision >= since && !held.there && held.mark.written_ms.is_some();
+    let several = marks.iter().filter(gone).count() >= 2;
+    let old = |held: &&Held<'_>| held.mark.written_ms.is_some_and(|at| several || now_ms.saturating_sub(at) < YOUNG_MS);
+    let daemons: Vec<_> = marks.iter().filter(missing).filter(old).collect();
+    let last = daemons.iter().map(|held| held.mark.revision).max();
+    let people = marks.iter().filter(missing);
+    let people = people.filter(|held| held.mark.written_ms.is_none() && Some(held.mark.revision) <= last);
+    Ok(daemons.iter().copied().chain(people).filter_map(|held| held.unmade.cloned()).collect())
 }

@@ -71,7 +71,7 @@ pub struct WishRow {
 }
 
 /// Who asks, where it is only known that the plan was edited.
-const EDITOR: &str = "person:plan";
+pub(crate) const EDITOR: &str = "person:plan";
 
 impl Tx {
     /// Notes a wish, behind those that wait already.

@@ -21,8 +21,7 @@ pub(crate) async fn a_new_document_brings_its_tasks(database: &Database) {
         ..task("a", &[])
     };
     let synced = sync(database, "1", &[planned.clone(), marked("b", "completed"), marked("c", "cancelled")]).await;
-    let wishes = vec![(id("c"), Wish::Cancel)];
-    assert_eq!(synced, Synced { revision: 1, changed: 3, wishes, ..Synced::default() });
+    assert_eq!(synced, Synced { revision: 1, changed: 3, ..Synced::default() });
 
     let [a, b, c] = <[_; 3]>::try_from(database.store.tasks().await.unwrap()).unwrap();
     assert_eq!((a.key, a.title, a.section, a.position), (planned.key, planned.title, planned.section, 0));
@@ -31,7 +30,9 @@ pub(crate) async fn a_new_document_brings_its_tasks(database: &Database) {
     assert_eq!((a.script, a.dangling, a.marker), (planned.script, planned.dangling, planned.marker));
     assert_eq!((a.life.state, a.life.generation, a.life.version), (TaskState::Pending, 1, 0));
     assert_eq!((b.life.state, b.life.completed_at_ms), (TaskState::Completed, Some(10)));
-    assert_eq!(c.life.state, TaskState::Pending);
+    assert_eq!(c.life.state, TaskState::Cancelled, "at once: nobody can begin it before a wish is granted");
+    let events = database.store.events(&id("c")).await.unwrap();
+    assert_eq!(events[0].cause, "cancel: marked cancelled in the plan from the first");
     let documents = database.store.documents().await.unwrap();
     assert_eq!((documents[0].path.as_str(), documents[0].revision, documents[0].hash.as_str()), ("PLAN.md", 1, "1"));
 }

@@ -125,6 +125,74 @@ pub(crate) async fn a_file_without_any_of_the_daemons_last_ticks_is_an_older_one
     assert_eq!(sync_at(database, "7", &one, later).await.wishes, [(id("b"), Wish::Reopen)]);
 }
 
+pub(crate) async fn one_stale_copy_after_another_undoes_nothing(database: &Database) {
+    let done = |key| marked(key, "completed");
+    sync(database, "1", &[task("a", &[]), task("b", &[]), task("c", &[]), task("d", &[])]).await;
+    for (hash, key) in [("2", "a"), ("3", "b"), ("4", "c")] {
+        intervene(database, key, Trigger::Complete).await;
+        write(database, hash, &[key], MarkerStatus::Completed, MINUTE).await;
+    }
+    let renamed = |key, title: &str| PlannedTask { title: title.to_owned(), ..task(key, &[]) };
+    let later = 100 * MINUTE;
+    // Saved before `b` and `c` were ticked, with another title of `c`; again, with yet another one of `b`.
+    let first = [done("a"), task("b", &[]), renamed("c", "Something else"), task("d", &[])];
+    assert_eq!(sync_at(database, "5", &first, later).await.undone, [id("b"), id("c")]);
+    intervene(database, "d", Trigger::Complete).await;
+    write(database, "6", &["b", "c", "d"], MarkerStatus::Completed, later).await;
+    let second = [done("a"), renamed("b", "And now"), renamed("c", "Something else"), task("d", &[])];
+    let synced = sync_at(database, "7", &second, later).await;
+    assert_eq!((synced.wishes.len(), synced.undone), (0, vec![id("b"), id("c"), id("d")]));
+    write(database, "8", &["b", "c", "d"], MarkerStatus::Completed, later).await;
+    // A copy that is older than the tick of `c` has that of `b`, which was written again since.
+    let between = [done("a"), done("b"), renamed("c", "Third"), task("d", &[])];
+    let synced = sync_at(database, "9", &between, 2 * later).await;
+    assert_eq!((synced.wishes.len(), synced.undone), (0, vec![id("c"), id("d")]));
+    // And a file that has the last tick, not one before, is a person's.
+    write(database, "10", &["c", "d"], MarkerStatus::Completed, 2 * later).await;
+    let unticked = [done("a"), task("b", &[]), done("c"), done("d")];
+    assert_eq!(sync_at(database, "11", &unticked, 2 * later).await.wishes, [(id("b"), Wish::Reopen)]);
+}
+
+pub(crate) async fn a_tick_in_a_file_that_was_changed_before_it_was_noted_is_the_daemons(database: &Database) {
+    sync(database, "1", &[task("a", &[]), task("b", &[])]).await;
+    intervene(database, "a", Trigger::Complete).await;
+    let marks = [(id("a"), MarkerStatus::Completed)];
+    let mut tx = database.store.begin().await.unwrap();
+    tx.intend("plan", written("2", &marks)).await.unwrap();
+    tx.commit().await.unwrap();
+    let edited = PlannedTask { title: "Edited".to_owned(), ..task("b", &[]) };
+    sync_at(database, "3", &[marked("a", "completed"), edited], MINUTE).await;
+    let stale = PlannedTask { title: "Edited again".to_owned(), ..task("b", &[]) };
+    let synced = sync_at(database, "4", &[task("a", &[]), stale], MINUTE + 1).await;
+    assert_eq!((synced.wishes.len(), synced.undone), (0, vec![id("a")]));
+}
+
+pub(crate) async fn what_people_ticked_and_unticked_is_not_undone_by_a_copy_without_the_daemons_ticks(
+    database: &Database,
+) {
+    sync(database, "1", &[task("a", &[]), marked("b", "completed"), task("c", &[])]).await;
+    // A person ticks `a` and unticks `b`.
+    sync(database, "2", &[marked("a", "completed"), task("b", &[]), task("c", &[])]).await;
+    grant(database).await;
+    intervene(database, "c", Trigger::Complete).await;
+    write(database, "3", &["c"], MarkerStatus::Completed, MINUTE).await;
+    let old = PlannedTask { title: "Edited".to_owned(), ..task("c", &[]) };
+    let synced = sync_at(database, "4", &[task("a", &[]), marked("b", "completed"), old.clone()], MINUTE + 1).await;
+    assert_eq!((synced.wishes.len(), synced.conflicts.len()), (0, 0));
+    assert_eq!(synced.undone, [id("a"), id("b"), id("c")]);
+    let due: Vec<_> =
+        database.store.marks_due("plan", false).await.unwrap().into_iter().map(|due| due.marker).collect();
+    assert_eq!(due, [MarkerStatus::Completed, MarkerStatus::Pending, MarkerStatus::Completed]);
+    let mut tx = database.store.begin().await.unwrap();
+    let marks = [(id("a"), due[0]), (id("b"), due[1]), (id("c"), due[2])];
+    tx.document_written("plan", written("5", &marks), MINUTE + 2).await.unwrap();
+    tx.commit().await.unwrap();
+    // With the daemon's last tick in the file it is a person who changes their mind.
+    let done = PlannedTask { marker: "completed".to_owned(), ..old };
+    let synced = sync_at(database, "6", &[task("a", &[]), marked("b", "completed"), done], MINUTE + 3).await;
+    assert_eq!(synced.wishes, [(id("a"), Wish::Reopen), (id("b"), Wish::Complete)]);
+}
+
 pub(crate) async fn a_stale_file_retires_nothing_and_holds_no_dependency_back(database: &Database) {
     sync(database, "1", &[task("a", &[])]).await;
     sync(database, "2", &[task("a", &[]), task("b", &["a"])]).await;
