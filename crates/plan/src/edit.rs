@@ -1,7 +1,7 @@
 //! Changing the status of tasks, and nothing else.
 //!
-//! A box task changes between its brackets, a task that is data in the value of its status. A task that is a heading changes in its steps, and in the
-//! heading and the status field where the document keeps its status there. Every other byte stays.
+//! A box task changes between its brackets, a task that is data in the value of its status. A task that is a heading changes
+//! in its steps, and in the heading and the status field where the document keeps its status there. Every other byte stays.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -10,6 +10,7 @@ use crate::formats::Format;
 use crate::label;
 use crate::marker::MarkerStatus;
 use crate::model::{Anchor, Group, Plan, PlanTask, Slot, Step, Tick};
+use crate::note::{self, Note};
 
 /// One replaced piece of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,17 @@ pub enum EditError {
     },
 }
 
+/// A status that a task is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark<'a> {
+    /// The task's key.
+    pub key: &'a str,
+    /// The status.
+    pub status: MarkerStatus,
+    /// What is to be said of it, where it is completed and the format has a place for it.
+    pub note: Option<&'a Note>,
+}
+
 impl Plan {
     /// Sets the status of one task; `text` is what the plan was read from.
     ///
@@ -80,20 +92,33 @@ impl Plan {
     /// # Errors
     /// As [`Plan::set_status`]; then nothing is changed at all.
     pub fn set_statuses(&self, text: &str, wanted: &[(&str, MarkerStatus)]) -> Result<Edit, EditError> {
+        let marks: Vec<Mark<'_>> =
+            wanted.iter().map(|(key, status)| Mark { key, status: *status, note: None }).collect();
+        self.set_marks(text, &marks)
+    }
+
+    /// As [`Plan::set_statuses`], with notes. The system's own note behind a task whose status changes is replaced, or goes.
+    ///
+    /// # Errors
+    /// As [`Plan::set_statuses`].
+    pub fn set_marks(&self, text: &str, wanted: &[Mark<'_>]) -> Result<Edit, EditError> {
         let by_key: HashMap<&str, &PlanTask> = self.tasks.iter().map(|t| (t.key.as_str(), t)).collect();
         let mut by_task: BTreeMap<usize, (&PlanTask, MarkerStatus)> = BTreeMap::new();
-        for (key, status) in wanted {
+        let mut notes: HashMap<usize, &Note> = HashMap::new();
+        for Mark { key, status, note } in wanted {
             let task = by_key
                 .get(key)
                 .copied()
                 .or_else(|| self.find(key))
                 .ok_or_else(|| EditError::UnknownTask((*key).to_owned()))?;
             by_task.insert(task.span.start, (task, *status));
+            notes.extend(note.map(|note| (task.span.start, note)));
         }
         let mut splices = Vec::new();
-        for (task, status) in by_task.values() {
+        for (at, (task, status)) in &by_task {
             if task.status != *status {
                 task_splices(text, self, task, *status, &mut splices)?;
+                splices.extend(note::splice(text, self.format, task, *status, notes.get(at).copied()));
             }
         }
         splices.extend(self.groups(&by_task));

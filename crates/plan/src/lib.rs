@@ -27,6 +27,7 @@ pub mod links;
 mod marker;
 mod mentions;
 mod model;
+mod note;
 mod scopes;
 mod select;
 mod text;
@@ -36,12 +37,13 @@ mod values;
 pub use adopt::{Place, Row, Tie, TiedBy, Tying, tie};
 pub use decode::{NotUtf8, decode};
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use edit::{Edit, EditError, Splice};
+pub use edit::{Edit, EditError, Mark, Splice};
 pub use estimate::parse_minutes;
 pub use formats::{Format, UnknownFormat};
 pub use marker::{MarkerStatus, UnknownStatus};
 pub use mentions::paths_in;
 pub use model::{Dependency, Plan, PlanTask, Step, UnresolvedDependency};
+pub use note::Note;
 pub use urgency::parse_priority;
 
 /// Reads a plan in the dialect that its path and text tell. Nothing is opened.

@@ -6,6 +6,7 @@ use crate::blocks::{self, Block};
 use crate::fences::{self, Role};
 use crate::formats::Format;
 use crate::marker::MarkerStatus;
+use crate::note;
 use crate::text::{self, BOM};
 
 /// One line and where it stands. All ranges are bytes of the document.
@@ -145,11 +146,12 @@ fn classify(line: &str, start: usize, bytes: usize, block: Block, format: Format
 }
 
 fn trimmed(line: &str, start: usize, from: usize) -> Range<usize> {
-    let end = line.trim_end().len().max(from);
+    let end = note::text_end(line).max(from);
     start + from..start + end
 }
 
 fn heading(line: &str, start: usize) -> Option<(usize, Range<usize>)> {
+    let line = line.get(..note::text_end(line)).unwrap_or(line);
     let (indent, bytes) = text::indent(line);
     let body = line.get(bytes..)?;
     let after = body.trim_start_matches('#');

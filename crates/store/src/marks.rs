@@ -22,7 +22,7 @@ pub struct MarkDue {
     pub key: String,
     /// What its line is to say.
     pub marker: MarkerStatus,
-    /// The agent of its last attempt, if there was one.
+    /// The agent whose attempt landed, if one did.
     pub agent: Option<String>,
     /// The commit that landed, if one did.
     pub commit: Option<String>,
@@ -158,7 +158,8 @@ impl Store {
     pub async fn marks_due(&self, document: &str, in_progress: bool) -> Result<Vec<MarkDue>, StoreError> {
         let rows = sqlx::query(
             "SELECT t.id, t.key, t.marker, t.state, t.marked_at_ms, t.completed_at_ms, a.agent, a.commit_id \
-             FROM tasks t LEFT JOIN attempts a ON a.id = t.attempt WHERE t.document_id = $1 AND t.gone = 0 \
+             FROM tasks t LEFT JOIN attempts a ON a.id = (SELECT MAX(l.id) FROM attempts l WHERE l.task_id = t.id \
+             AND l.state = 'landed' AND l.generation = t.generation) WHERE t.document_id = $1 AND t.gone = 0 \
              AND ((t.state = 'completed' AND t.marker <> 'completed') \
                OR ((t.state = 'cancelled' OR (t.state = 'skipped' AND t.optional = 0)) AND t.marker <> 'cancelled') \
                OR (t.state NOT IN ('completed', 'cancelled', 'skipped', 'retired') \

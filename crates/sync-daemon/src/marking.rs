@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use coditect_core::TaskId;
-use coditect_plan::MarkerStatus;
+use coditect_plan::{Mark, MarkerStatus, Note};
 use coditect_store::{MarkDue, Written};
 use tracing::info;
 
 use crate::file::{Content, Replaced};
 use crate::sync::PlanSync;
 use crate::ticks;
+
+/// How much of a commit's name is written: as much as git shows.
+const SHORT: usize = 9;
 
 /// What a try to mark came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +95,13 @@ impl PlanSync {
             return Ok(Ready::Nothing);
         }
         let plan = self.plan(at, &old).await?;
+        let notes: Vec<Option<Note>> =
+            due.iter().map(|mark| self.marks.annotate.then(|| note(mark)).flatten()).collect();
+        let wanted = due.iter().zip(&notes);
+        let wanted: Vec<Mark<'_>> =
+            wanted.map(|(mark, note)| Mark { key: &mark.key, status: mark.marker, note: note.as_ref() }).collect();
+        let edited = ticks::mark(&plan, &old.text, &wanted);
         let marks: Vec<_> = due.iter().map(|mark| (mark.key.as_str(), mark.marker)).collect();
-        let edited = ticks::mark(&plan, &old.text, &marks);
         self.plans[at].refuse(&old.hash, edited.refused, &marks);
         let marked = |mark: &&MarkDue| edited.marked.contains(&mark.key);
         let marks: Vec<_> = due.iter().filter(marked).map(|mark| (mark.task.clone(), mark.marker)).collect();
@@ -139,6 +147,14 @@ impl PlanSync {
         info!(path = document.path, marked = prepared.marks.len(), tasks = tasks.join(", "), "marked in the plan");
         Ok(())
     }
+}
+
+/// What is said behind a task that the system has finished; nothing of one that a person has.
+fn note(mark: &MarkDue) -> Option<Note> {
+    let done = jiff::Timestamp::from_millisecond(mark.completed_at_ms?).ok()?;
+    let commit = mark.commit.as_deref()?;
+    let commit = Some(commit.get(..SHORT).unwrap_or(commit).to_owned());
+    Some(Note { agent: mark.agent.clone(), date: done.strftime("%Y-%m-%d").to_string(), commit })
 }
 
 fn written(prepared: &Prepared) -> Written<'_> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use coditect_plan::{Edit, EditError, MarkerStatus, Plan, parse_as};
+use coditect_plan::{Edit, EditError, Mark, MarkerStatus, Plan, parse_as};
 
 /// A text with tasks marked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,21 +28,21 @@ pub struct Refused {
 
 /// Marks tasks in `text`, from which `plan` was read: each that can be.
 #[must_use]
-pub fn mark(plan: &Plan, text: &str, marks: &[(&str, MarkerStatus)]) -> Edited {
+pub fn mark(plan: &Plan, text: &str, marks: &[Mark<'_>]) -> Edited {
     let unchanged = Edited { text: text.to_owned(), plan: plan.clone(), marked: Vec::new(), refused: Vec::new() };
     if let Ok((edit, plan)) = mark_all(plan, text, marks) {
-        let marked = marks.iter().map(|(key, _)| (*key).to_owned()).collect();
+        let marked = marks.iter().map(|mark| mark.key.to_owned()).collect();
         return Edited { text: edit.text, plan, marked, ..unchanged };
     }
     // Something is the matter with one of them: one by one, so that it holds up no other.
     marks.iter().fold(unchanged, |edited, mark| {
         match mark_all(&edited.plan, &edited.text, std::slice::from_ref(mark)) {
             Ok((edit, plan)) => {
-                let marked = edited.marked.into_iter().chain([mark.0.to_owned()]).collect();
+                let marked = edited.marked.into_iter().chain([mark.key.to_owned()]).collect();
                 Edited { text: edit.text, plan, marked, ..edited }
             }
             Err(why) => {
-                let refused = Refused { key: mark.0.to_owned(), why };
+                let refused = Refused { key: mark.key.to_owned(), why };
                 Edited { refused: edited.refused.into_iter().chain([refused]).collect(), ..edited }
             }
         }
@@ -50,8 +50,8 @@ pub fn mark(plan: &Plan, text: &str, marks: &[(&str, MarkerStatus)]) -> Edited {
 }
 
 /// The new text and what it reads as, or why not.
-fn mark_all(plan: &Plan, text: &str, marks: &[(&str, MarkerStatus)]) -> Result<(Edit, Plan), Option<String>> {
-    let edit = plan.set_statuses(text, marks).map_err(|error| match error {
+fn mark_all(plan: &Plan, text: &str, marks: &[Mark<'_>]) -> Result<(Edit, Plan), Option<String>> {
+    let edit = plan.set_marks(text, marks).map_err(|error| match error {
         EditError::NotInFormat { status: MarkerStatus::InProgress, .. } => None,
         error => Some(error.to_string()),
     })?;
@@ -61,11 +61,11 @@ fn mark_all(plan: &Plan, text: &str, marks: &[(&str, MarkerStatus)]) -> Result<(
 }
 
 /// Whether what was asked for, and nothing else, happened between two readings of a plan.
-fn compared(before: &Plan, after: &Plan, marks: &[(&str, MarkerStatus)]) -> Result<(), Option<String>> {
+fn compared(before: &Plan, after: &Plan, marks: &[Mark<'_>]) -> Result<(), Option<String>> {
     if before.tasks.len() != after.tasks.len() {
         return Err(Some("the plan would not read the same afterwards; write its marker by hand".to_owned()));
     }
-    let marks: HashMap<_, _> = marks.iter().copied().collect();
+    let marks: HashMap<_, _> = marks.iter().map(|mark| (mark.key, mark.status)).collect();
     for (before, after) in before.tasks.iter().zip(&after.tasks) {
         let wanted = marks.get(before.key.as_str()).copied().unwrap_or(before.status);
         if before.key == after.key && after.status == wanted {
@@ -85,7 +85,8 @@ mod tests {
     use MarkerStatus::{Completed, InProgress, Pending};
 
     fn marked(text: &str, marks: &[(&str, MarkerStatus)]) -> Edited {
-        mark(&coditect_plan::parse("PLAN.md", text), text, marks)
+        let marks: Vec<_> = marks.iter().map(|(key, status)| Mark { key, status: *status, note: None }).collect();
+        mark(&coditect_plan::parse("PLAN.md", text), text, &marks)
     }
 
     #[test]
