@@ -120,7 +120,7 @@ pub(crate) fn undo(
     }
     let mut marks = Vec::new();
     for (known, task) in known.iter().zip(in_file) {
-        let Some((mark, says)) = known.mark_says()?.filter(|_| !known.gone) else { continue };
+        let Some((mark, says)) = known.mark_says()?.filter(|_| !known.gone || task.is_some()) else { continue };
         let file = task.map(|task| marker(&known.id, &task.marker)).transpose()?.map(Says::marker);
         // Told by its place alone, it may be something else altogether.
         let other = |task: &PlannedTask| task.plan_id.is_none() && !similar(&task.title, &known.planned.title);
