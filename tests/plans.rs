@@ -67,6 +67,27 @@ fn a_task_that_keeps_failing_needs_a_person_and_holds_up_only_what_hangs_on_it()
 }
 
 #[test]
+fn ticks_say_who_did_what_when_and_in_which_commit_where_that_is_wanted() {
+    let project = Project::new(&plan(4, "true"));
+    let up = project.up_with(&["--until-done"], &[("CODITECT_PLAN__ANNOTATE", "true")]);
+    assert_eq!(up.wait(), 0);
+    let text = std::fs::read_to_string(project.plan()).unwrap();
+    let notes: Vec<&str> =
+        text.lines().filter_map(|line| line.split_once(" <!-- coditect: ")).map(|(_, n)| n).collect();
+    assert_eq!(notes.len(), 4, "{text}");
+    for note in notes {
+        assert!(note.starts_with("agent=") && note.contains(", date=20") && note.ends_with(" -->"), "{note}");
+        let commit = note.split("commit=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        assert_eq!(project.git(&["cat-file", "-t", commit]).trim(), "commit");
+    }
+    let without: String = text
+        .split_inclusive('\n')
+        .map(|line| line.split_once(" <!-- coditect: ").map_or(line.to_owned(), |(text, _)| format!("{text}\n")))
+        .collect();
+    assert_eq!(without.replace("[x]", "[ ]"), project.original.replace("[x]", "[ ]"));
+}
+
+#[test]
 fn the_demo_ends_well() {
     let folder = tempfile::tempdir().unwrap();
     let output = std::process::Command::new(coditect_tests::binary("coditect"))

@@ -6,10 +6,10 @@ mod fixture;
 use std::fs;
 
 use coditect_core::TaskState;
-use coditect_plan::{MarkerStatus, parse};
+use coditect_plan::{Mark, MarkerStatus, parse};
 use coditect_store::Wish;
 use fixture::{Fixture, plans};
-use sync_daemon::sync::{Looked, Ticked};
+use sync_daemon::sync::{Looked, Marks, Ticked};
 use sync_daemon::{file, ticks};
 
 const PLAN: &str = "# Plan\n\n- [ ] 1.1 One\n- [ ] 1.2 Two\n  - **Depends on:** 1.1\n";
@@ -82,7 +82,9 @@ async fn content_that_was_seen_before_asks_for_nothing_and_is_ticked_again() {
 async fn a_crash_between_the_write_and_its_note_leaves_no_wish() {
     let mut fixture = Fixture::with(PLAN).await;
     fixture.complete("1.1").await;
-    let ticked = ticks::mark(&parse("PLAN.md", PLAN), PLAN, &[("1.1", MarkerStatus::Completed)]).text;
+    let ticked =
+        ticks::mark(&parse("PLAN.md", PLAN), PLAN, &[Mark { key: "1.1", status: MarkerStatus::Completed, note: None }])
+            .text;
     file::replace(&fixture.file(), PLAN, &ticked).unwrap();
 
     fixture.plans = plans(&fixture.folder, &fixture.store);
@@ -171,4 +173,14 @@ async fn the_status_of_a_document_says_its_revision_tasks_and_trouble() {
     fs::remove_file(fixture.file()).unwrap();
     fixture.sync().await;
     assert!(fixture.plans.status().await.unwrap()[0].trouble.is_some());
+}
+
+#[tokio::test]
+async fn a_note_says_who_did_a_task_only_where_it_is_wanted_and_an_agent_did_it() {
+    let mut fixture = Fixture::with(PLAN).await;
+    fixture.plans = plans(&fixture.folder, &fixture.store).with(Marks { annotate: true, ..Marks::default() });
+    fixture.sync().await;
+    fixture.complete("1.1").await;
+    assert_eq!(fixture.tick().await, Ticked::Done(1));
+    assert_eq!(fixture.text(), PLAN.replace("[ ] 1.1", "[x] 1.1"), "a person did it: there is nothing to say");
 }
