@@ -1,13 +1,12 @@
 //! The block structure of a document, from a CommonMark parser: headings, list items, rules, indented code.
 //!
-//! The parser is shown a copy of the document in which every byte stands where it stood. What the plan reader has taken out
-//! of the document (fenced code, comments, front matter) is blank in it, and of each line only the marks it begins with are
-//! left: the rest is filler. So inline syntax, which decides nothing here, costs nothing (10 MB of brackets are one word),
-//! and a mistake in one paragraph cannot reach the next.
+//! The parser is shown a digest of the document with the same lines. What the plan reader has taken out of the document
+//! (fenced code, comments, front matter) is blank in it, and of each line only the marks it begins with are left: one
+//! letter stands for the rest. So inline syntax, which decides nothing here, costs nothing (10 MB of brackets are one
+//! letter), and a mistake in one paragraph cannot reach the next. Where things stand in the document itself is known from
+//! its lines.
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
-
-use crate::text::BOM;
 
 /// How many bytes of marks at the beginning of a line are looked at: no list or quote that people write is nested deeper.
 const MARKS: usize = 200;
@@ -33,22 +32,26 @@ pub(crate) enum Block {
 }
 
 /// What each line begins. `visible` has the lines without their endings, `None` for those that are taken out.
-pub(crate) fn blocks(document: &str, visible: &[Option<&str>]) -> Vec<Block> {
+pub(crate) fn blocks(visible: &[Option<&str>]) -> Vec<Block> {
     let mut blocks = vec![Block::None; visible.len()];
-    let (copy, starts) = copy(document, visible);
-    // Events come in order, so the line of one is that of the last or a little below.
-    let line_of = |from: usize, at: usize| {
-        let below = starts.get(from..).unwrap_or_default();
-        let near = below.iter().take(8).take_while(|start| **start <= at).count();
-        let steps = if near < 8 { near } else { below.partition_point(|start| *start <= at) };
-        (from + steps).saturating_sub(1)
-    };
-    let mut here = 0;
+    let (digest, starts) = digest(visible);
     let (mut quotes, mut lists) = (0_usize, 0_usize);
-    for (event, range) in Parser::new(&copy).into_offset_iter() {
-        let first =
-            line_of(if starts.get(here).is_some_and(|start| *start <= range.start) { here } else { 0 }, range.start);
-        here = first;
+    // What begins stands in order, so the line is found by going on from the one before.
+    let mut line = 0;
+    for (event, range) in Parser::new(&digest).into_offset_iter() {
+        match &event {
+            Event::Start(Tag::Heading { .. } | Tag::Item | Tag::CodeBlock(_)) | Event::Rule => {
+                while starts.get(line + 1).is_some_and(|start| *start <= range.start) {
+                    line += 1;
+                }
+            }
+            _ => {}
+        }
+        let first = line;
+        let last = || {
+            let below = starts.get(first + 1..).unwrap_or_default();
+            first + below.partition_point(|start| *start < range.end)
+        };
         let mut mark = |line: usize, block: Block| {
             if let Some(slot) = blocks.get_mut(line).filter(|_| quotes == 0) {
                 *slot = block;
@@ -57,11 +60,10 @@ pub(crate) fn blocks(document: &str, visible: &[Option<&str>]) -> Vec<Block> {
         match event {
             Event::Start(Tag::Heading { level, .. }) => {
                 let marks = visible.get(first).copied().flatten().unwrap_or_default();
-                let last = line_of(first, range.end.saturating_sub(1).max(range.start));
-                // The end of a heading that is underlined lies in the line below.
-                if last > first && !marks.trim_start().starts_with('#') {
+                // The end of a heading that is underlined lies in a line below.
+                if !marks.trim_start().starts_with('#') && last() > first {
                     mark(first, Block::Underlined(level as usize));
-                    mark(last, Block::Underline);
+                    mark(last(), Block::Underline);
                 } else {
                     mark(first, Block::Heading);
                 }
@@ -73,8 +75,7 @@ pub(crate) fn blocks(document: &str, visible: &[Option<&str>]) -> Vec<Block> {
             Event::End(TagEnd::Item) => lists = lists.saturating_sub(1),
             Event::Rule => mark(first, Block::Rule),
             Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) if lists == 0 => {
-                let last = line_of(first, range.end.saturating_sub(1).max(range.start));
-                (first..=last).for_each(|line| mark(line, Block::Code));
+                (first..=last()).for_each(|line| mark(line, Block::Code));
             }
             Event::Start(Tag::BlockQuote(_)) => quotes += 1,
             Event::End(TagEnd::BlockQuote(_)) => quotes = quotes.saturating_sub(1),
@@ -84,45 +85,33 @@ pub(crate) fn blocks(document: &str, visible: &[Option<&str>]) -> Vec<Block> {
     blocks
 }
 
-/// The copy that the parser is shown, and where its lines begin.
-fn copy(document: &str, visible: &[Option<&str>]) -> (String, Vec<usize>) {
-    let mut copy = String::with_capacity(document.len());
+/// What the parser is shown, and where its lines begin.
+fn digest(visible: &[Option<&str>]) -> (String, Vec<usize>) {
+    let mut digest = String::with_capacity(visible.len() * 8);
     let mut starts = Vec::with_capacity(visible.len());
-    for (piece, line) in document.split_inclusive('\n').zip(visible) {
-        starts.push(copy.len());
-        let body = piece.strip_suffix('\n').unwrap_or(piece);
-        let body = body.strip_suffix('\r').unwrap_or(body);
-        let bom = if starts.len() == 1 { body.len() - body.trim_start_matches(BOM).len() } else { 0 };
-        copy.extend(std::iter::repeat_n('\n', bom));
-        let text = body.get(bom..).unwrap_or_default();
-        let kept = match line {
-            None => "",
-            Some(_) => marks(text),
-        };
-        copy.push_str(kept);
-        fill(&mut copy, if line.is_some() { TEXT } else { BLANK }, text.len() - kept.len());
-        copy.push_str(piece.get(body.len()..).unwrap_or_default());
+    for line in visible {
+        starts.push(digest.len());
+        if let Some(text) = line {
+            let kept = marks(text);
+            digest.push_str(kept);
+            // A line of nothing but marks is none with text behind them, however long it is.
+            if !text.bytes().skip(kept.len()).all(is_mark) {
+                digest.push('x');
+            }
+        }
+        digest.push('\n');
     }
-    (copy, starts)
-}
-
-const TEXT: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
-const BLANK: &str = "                                                                ";
-
-/// So many bytes of `filler`.
-fn fill(copy: &mut String, filler: &str, mut count: usize) {
-    while let Some(piece) = filler.get(..count.min(filler.len())).filter(|piece| !piece.is_empty()) {
-        copy.push_str(piece);
-        count -= piece.len();
-    }
+    (digest, starts)
 }
 
 /// The marks that a line begins with, blanks included.
 fn marks(line: &str) -> &str {
-    let mark =
-        |c: u8| matches!(c, b' ' | b'\t' | b'>' | b'-' | b'*' | b'+' | b'_' | b'=' | b'#' | b'0'..=b'9' | b'.' | b')');
-    let end = line.bytes().take(MARKS).position(|c| !mark(c)).unwrap_or(line.len().min(MARKS));
+    let end = line.bytes().take(MARKS).position(|c| !is_mark(c)).unwrap_or(line.len().min(MARKS));
     line.get(..end).unwrap_or_default()
+}
+
+const fn is_mark(c: u8) -> bool {
+    matches!(c, b' ' | b'\t' | b'>' | b'-' | b'*' | b'+' | b'_' | b'=' | b'#' | b'0'..=b'9' | b'.' | b')')
 }
 
 #[cfg(test)]
@@ -141,7 +130,7 @@ mod tests {
             Block::Rule => 'R',
             Block::Code => 'c',
         };
-        blocks(document, &visible).iter().map(letter).collect()
+        blocks(&visible).iter().map(letter).collect()
     }
 
     #[test]
@@ -150,6 +139,7 @@ mod tests {
         assert_eq!(shape("A\n===\n\nB\n---\n"), "1_.2_");
         assert_eq!(shape("- a\n---\nb"), "-R.");
         assert_eq!(shape("> - a\n> # b\n"), "..");
+        assert_eq!(shape(&format!("a\n\n{}\nb\n{}\n", "-".repeat(300), "=".repeat(300))), "..R1_");
     }
 
     #[test]
@@ -159,8 +149,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_out_neither_opens_nor_closes_anything() {
-        let document = "- a\n<!--\n# b\n-->\n  - c\n";
         let visible = [Some("- a"), None, None, None, Some("  - c")];
-        assert_eq!(blocks(document, &visible), [Block::Item, Block::None, Block::None, Block::None, Block::Item]);
+        assert_eq!(blocks(&visible), [Block::Item, Block::None, Block::None, Block::None, Block::Item]);
     }
 }

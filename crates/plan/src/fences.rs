@@ -166,7 +166,9 @@ fn closing(
         return Err(None);
     }
     let (mut heading, mut holds_tasks) = (None, false);
-    for (line, (text, fence)) in lines.iter().zip(fences).enumerate().skip(at + 1) {
+    // Cut first: to skip in a zip is to walk, which would make every fence cost all that stands before it.
+    let below = lines.get(at + 1..).unwrap_or_default().iter().zip(fences.get(at + 1..).unwrap_or_default());
+    for (line, (text, fence)) in (at + 1..).zip(below) {
         if let Some(f) = fence.filter(|f| f.tilde == open.tilde && f.len >= open.len) {
             if f.bare {
                 return Ok(Closing { line, holds_tasks });

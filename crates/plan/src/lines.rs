@@ -86,7 +86,7 @@ pub(crate) fn scan(document: &str, format: Format) -> (Vec<Line<'_>>, Vec<usize>
         .enumerate()
         .map(|(i, text)| (outside(i) && !hidden.get(i).copied().unwrap_or_default()).then_some(*text))
         .collect();
-    let blocks = blocks::blocks(document, &shown);
+    let blocks = blocks::blocks(&shown);
     let mut lines: Vec<Line<'_>> = Vec::with_capacity(spans.len());
     let mut unbalanced = Vec::new();
     for (i, (((start, text), role), block)) in spans.into_iter().zip(roles).zip(blocks).enumerate() {

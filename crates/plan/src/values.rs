@@ -26,16 +26,21 @@ pub(crate) fn asks_for_person(title: &str) -> bool {
 
 /// Whether a title says so by a mark: `[human]`, `(manual)`.
 pub(crate) fn is_for_person(title: &str) -> bool {
-    title.contains('👤') || tagged(&title.to_lowercase(), &["human", "manual"])
+    title.contains('👤') || tagged(title, &["human", "manual"])
 }
 
 /// Whether a title says that it can be left out: `(optional)`, `[optional]`.
 pub(crate) fn is_optional(title: &str) -> bool {
-    tagged(&title.to_lowercase(), &["optional"])
+    tagged(title, &["optional"])
 }
 
+/// Whether one of the words stands in brackets of its own.
 fn tagged(title: &str, words: &[&str]) -> bool {
-    words.iter().any(|w| title.contains(&format!("[{w}]")) || title.contains(&format!("({w})")))
+    title.match_indices(['[', '(']).any(|(at, open)| {
+        let inner = title.get(at + 1..).unwrap_or_default();
+        let close = if open == "[" { ']' } else { ')' };
+        words.iter().any(|word| strip_prefix_ci(inner, word).is_some_and(|rest| rest.starts_with(close)))
+    })
 }
 
 /// Whether a field is a plain yes (an empty value is one).
