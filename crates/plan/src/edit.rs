@@ -117,8 +117,12 @@ impl Plan {
         let mut splices = Vec::new();
         for (at, (task, status)) in &by_task {
             if task.status != *status {
+                let before = splices.len();
                 task_splices(text, self, task, *status, &mut splices)?;
-                splices.extend(note::splice(text, self.format, task, *status, notes.get(at).copied()));
+                // Where nothing says the new status, nothing has changed that a note could be about.
+                if splices.len() > before {
+                    splices.extend(note::splice(text, self.format, task, *status, notes.get(at).copied()));
+                }
             }
         }
         splices.extend(self.groups(&by_task));

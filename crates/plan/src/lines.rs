@@ -165,6 +165,7 @@ fn heading(line: &str, start: usize) -> Option<(usize, Range<usize>)> {
     if open.is_empty() || open.ends_with([' ', '\t']) {
         inner = open.trim_end();
     }
+    inner = note::without(inner);
     Some((level, start + from..start + from + inner.len()))
 }
 
@@ -214,7 +215,7 @@ fn checkbox(text: &str) -> Option<(Range<usize>, usize, bool)> {
     Some((1..1 + close, close + 2 + usize::from(starred.is_some()), starred.is_some()))
 }
 
-/// Which lines are front matter or comments. What is never closed hides nothing.
+/// Which lines are front matter or comments. What is never closed hides nothing; a note on a task closes no comment.
 fn hidden(lines: &[&str]) -> Vec<bool> {
     let mut hidden = vec![false; lines.len()];
     let mut hide = |range: std::ops::RangeInclusive<usize>| {
@@ -229,14 +230,17 @@ fn hidden(lines: &[&str]) -> Vec<bool> {
         hide(0..=end + 1);
         at = end + 2;
     }
-    let last_close = lines.iter().rposition(|l| l.contains("-->"));
+    let closes = |line: &&str| {
+        line.contains("-->") && (line.trim_start().starts_with("<!--") || note::without(line).contains("-->"))
+    };
+    let last_close = lines.iter().rposition(closes);
     let mut fenced = false;
     while at < lines.len() {
         let line = lines.get(at).copied().unwrap_or_default().trim_start();
         fenced ^= line.starts_with("```") || line.starts_with("~~~");
         let open = !fenced && line.starts_with("<!--");
         if open && last_close.is_some_and(|close| close >= at) {
-            let end = lines.iter().skip(at).position(|l| l.contains("-->")).map_or(at, |n| at + n);
+            let end = lines.iter().skip(at).position(closes).map_or(at, |n| at + n);
             hide(at..=end);
             at = end;
         }
@@ -294,6 +298,8 @@ mod tests {
         assert_eq!(boxes("---\na: 1\n---\n- [ ] b\n<!--\n- [ ] c\n-->\n- [ ] d").len(), 2);
         assert_eq!(boxes("<!-- open\n- [ ] c").len(), 1);
         assert_eq!(boxes("---\n## A\n- [ ] b\n---\n").len(), 1);
+        assert_eq!(boxes("<!-- open\n- [ ] c <!-- coditect: agent=a -->").len(), 1);
+        assert_eq!(boxes("<!-- coditect: agent=a -->\n- [ ] c\n<!-- d -->\n- [ ] e").len(), 2);
     }
 
     #[test]

@@ -51,7 +51,22 @@ fn plain(value: &str) -> String {
 pub(crate) fn text_end(line: &str) -> usize {
     let end = line.trim_end();
     let note = end.ends_with(CLOSE).then(|| end.rfind(OPEN)).flatten();
+    let note = note.filter(|at| end.get(*at..).is_some_and(is_note));
     note.and_then(|at| line.get(..at)).map_or(end.len(), |text| text.trim_end().len())
+}
+
+/// A line, or its text, without its note and the blanks at its end.
+pub(crate) fn without(line: &str) -> &str {
+    line.get(..text_end(line)).unwrap_or(line)
+}
+
+/// Whether a comment is a note and not what a person writes: nothing but names and values that are written here.
+fn is_note(comment: &str) -> bool {
+    let said = comment.strip_prefix(OPEN).and_then(|inner| inner.strip_suffix(CLOSE)).unwrap_or_default();
+    said.split(',').all(|one| {
+        let (name, value) = one.trim().split_once('=').unwrap_or_default();
+        matches!(name, "agent" | "date" | "commit") && plain(value) == value
+    })
 }
 
 /// What changes in the line of a task that gets this status.
@@ -69,11 +84,23 @@ pub(crate) fn splice(
     let note = note.filter(|_| status == MarkerStatus::Completed);
     let (place, new) = match format {
         Format::Obsidian => (obsidian(line, note.is_some())?, note.map(|note| format!(" {DONE}{}", plain(&note.date)))),
-        _ => (text_end(line)..line.trim_end().len(), note.map(Note::written)),
+        _ => (of_line(text, line, task), note.map(Note::written)),
     };
     let new = new.unwrap_or_default();
     let range = task.span.start + place.start..task.span.start + place.end;
     (text.get(range.clone())? != new).then_some(Splice { range, text: new })
+}
+
+/// Where the note of a line is, or goes: of a heading before the marks that close it, which behind it would be text.
+fn of_line(text: &str, line: &str, task: &PlanTask) -> Range<usize> {
+    let Anchor::Heading { text: heading, .. } = &task.anchor else {
+        return text_end(line)..line.trim_end().len();
+    };
+    let behind = text.get(heading.end..task.span.end).unwrap_or_default();
+    let close = behind.find(CLOSE).map_or(0, |at| at + CLOSE.len());
+    let note = behind.get(..close).filter(|note| is_note(note.trim_start())).map_or(0, str::len);
+    let start = heading.end - task.span.start;
+    start..start + note
 }
 
 /// Where the date of completion goes: behind all but a block's id. None where there is one already: it stays, for it may
@@ -82,7 +109,7 @@ fn obsidian(line: &str, wanted: bool) -> Option<Range<usize>> {
     if !wanted || line.contains(DONE.trim_end()) {
         return None;
     }
-    let end = line.trim_end();
+    let end = without(line);
     let last = end.rsplit(' ').next().unwrap_or_default();
     let at = if last.starts_with('^') { end.get(..end.len() - last.len())?.trim_end().len() } else { end.len() };
     Some(at..at)
@@ -112,6 +139,20 @@ mod tests {
         let plan = parse("p", &done);
         assert_eq!((plan.tasks[0].title.as_str(), plan.tasks[0].status), ("One", MarkerStatus::Completed));
         assert_eq!(noted(Format::Coditect, &done, "1.1", MarkerStatus::Pending, None), text);
+    }
+
+    #[test]
+    fn a_comment_that_a_person_wrote_is_no_note() {
+        for text in [
+            "a <!-- coditect: is good -->",
+            "a <!-- coditect: agent=a --> and <!-- more -->",
+            "a <!-- coditect: agent=a, later -->",
+            "a <!-- later -->",
+            "a <!-- coditect: agent=a",
+            "a `<!-- coditect: agent=a -->`",
+        ] {
+            assert_eq!(without(text), text);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::fields;
 use crate::label;
 use crate::lines::{self, Kind};
 use crate::model::{Anchor, Plan};
+use crate::note;
 use crate::select;
 
 /// Words before the issues that a task waits for.
@@ -61,7 +62,7 @@ pub(crate) fn parse(path: &str, document: &str) -> Plan {
     for task in &mut plan.tasks {
         let Anchor::Box { marker } = &task.anchor else { continue };
         let start = marker.end + 1;
-        let text = document.get(start..task.span.end).unwrap_or_default();
+        let text = note::without(document.get(start..task.span.end).unwrap_or_default());
         let head = document.get(task.span.start..start).unwrap_or_default().chars().count();
         if let Some(found) = own(text).filter(|found| found.start == text.len() - text.trim_start().len()) {
             let title = text.get(found.end..).unwrap_or_default().trim_start_matches([' ', '\t', ':', '-', '–', '—']);

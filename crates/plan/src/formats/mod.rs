@@ -143,7 +143,8 @@ fn boxes(document: &str) -> impl Iterator<Item = &str> {
     document.lines().filter_map(|line| {
         let line = line.trim_start();
         let bullet = line.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '*' | '+'));
-        line.split_once(']').filter(|(head, _)| bullet && head.len() < 16 && head.contains('[')).map(|(_, text)| text)
+        let parts = line.split_once(']').filter(|(head, _)| bullet && head.len() < 16 && head.contains('['));
+        parts.map(|(_, text)| crate::note::without(text))
     })
 }
 

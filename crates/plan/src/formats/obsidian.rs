@@ -10,6 +10,7 @@ use crate::fields;
 use crate::label;
 use crate::lines::{self, Kind};
 use crate::model::{Anchor, Plan};
+use crate::note;
 use crate::select;
 use coditect_core::Priority;
 
@@ -60,7 +61,7 @@ pub(crate) fn parse(path: &str, document: &str) -> Plan {
     for task in &mut plan.tasks {
         let Anchor::Box { marker } = &task.anchor else { continue };
         let start = marker.end + 1;
-        let text = document.get(start..task.span.end).unwrap_or_default();
+        let text = note::without(document.get(start..task.span.end).unwrap_or_default());
         let found = Fields::of(text);
         task.title = found.title();
         task.priority = found.priority.or(task.priority);

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::fields::{self, Key};
+use crate::note;
 use crate::text;
 
 /// The folders and the file name of a path, whatever its separators.
@@ -37,7 +38,7 @@ pub(super) fn signs<'a>(document: &'a str, mut look: impl FnMut(Sign<'a>) -> Con
     let mut fenced = false;
     for line in document.trim_start_matches(text::BOM).lines() {
         let (indent, bytes) = text::indent(line);
-        let body = line.get(bytes..).unwrap_or_default().trim_end();
+        let body = note::without(line.get(bytes..).unwrap_or_default());
         if body.starts_with("```") || body.starts_with("~~~") {
             fenced = !fenced;
         }
