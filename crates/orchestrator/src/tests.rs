@@ -281,8 +281,8 @@ async fn a_task_that_a_mark_holds_is_in_the_status_with_its_place() {
 #[tokio::test]
 async fn a_wish_that_is_refused_is_a_conflict_and_the_side_that_is_taken_is_granted_in_one_go() {
     let world = World::new().await;
-    world.plan("second", "cancelled").await;
     let fence = world.claimed(1).await;
+    world.plan("second", "cancelled").await;
     world.land(&fence).await;
     world.orchestrator.grant_wishes().await.unwrap();
     let store = &world.orchestrator.store;
