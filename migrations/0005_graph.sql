@@ -15,3 +15,8 @@ CREATE TABLE dependencies_set_aside (
 ALTER TABLE tasks ADD COLUMN promoted BIGINT NOT NULL DEFAULT 0;
 DROP INDEX tasks_dispatch;
 CREATE INDEX tasks_dispatch ON tasks (state, (priority - promoted), rank DESC, ready_at_ms, position);
+
+-- Grows with every task that is written as planned, and with every change of what it depends on: what the resolver has not
+-- seen yet is above what it has.
+ALTER TABLE tasks ADD COLUMN planned_seq BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX tasks_planned ON tasks (planned_seq);

@@ -1,6 +1,6 @@
 //! The graph and the database: what is ready by the graph is settled in the database, which decides.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use coditect_core::{Service, TaskId, TaskState};
 use coditect_graph::{Graph, NodeState};
@@ -24,6 +24,9 @@ pub struct Resolver {
     told: Told,
     optional: OptionalTasks,
     policy: CyclePolicy,
+    /// The documents in the graph, in order, and the last change of a plan that is in it.
+    documents: BTreeMap<String, u64>,
+    seen: i64,
 }
 
 /// What was moved, and the entries that tell of tasks which became ready.
@@ -48,6 +51,8 @@ impl Resolver {
             told: Told::default(),
             policy,
             optional: OptionalTasks::default(),
+            documents: BTreeMap::new(),
+            seen: -1,
         }
     }
 
@@ -84,9 +89,12 @@ impl Resolver {
     /// # Errors
     /// The database failed. What was committed before stays; the next pass does the rest.
     pub async fn rebuild(&mut self, now_ms: i64) -> anyhow::Result<Settled> {
+        // What is written while the graph is read is read once more: that does no harm.
+        let seen = self.store.plan_seq().await?;
         let (tasks, mut edges) = self.store.graph().await?;
         cycles::apply(self.policy, &self.store, &tasks, &mut edges, now_ms).await?;
         self.graph = nodes::graph(&tasks, &edges);
+        (self.documents, self.seen) = (nodes::documents(&tasks), seen);
         self.ranks = self.graph.ranks();
         self.told.tell(&self.graph);
         for chunk in self.new_ranks(&tasks).chunks(CHUNK) {
@@ -116,6 +124,62 @@ impl Resolver {
             self.add(&mut settled, moved);
         }
         Ok(settled)
+    }
+
+    /// Reads what was planned since the graph was built, and settles what follows: as costly as what has changed, but for
+    /// ranks and cycles, which are worked out in memory.
+    ///
+    /// # Errors
+    /// The database failed; only building the graph anew makes sure that all is seen.
+    pub async fn patch(&mut self, now_ms: i64) -> anyhow::Result<Settled> {
+        // Which dependencies are set aside is a matter of the whole graph.
+        if self.policy != CyclePolicy::Hold {
+            return self.rebuild(now_ms).await;
+        }
+        let seen = self.store.plan_seq().await?;
+        let (tasks, edges) = self.store.graph_after(self.seen).await?;
+        let before: BTreeSet<String> = self.graph.ready().into_iter().collect();
+        if !nodes::patch(&mut self.graph, &self.documents, &tasks, &edges) {
+            return self.rebuild(now_ms).await;
+        }
+        self.seen = seen;
+        self.told.tell(&self.graph);
+        self.keep_ranks(&tasks).await?;
+        let after: BTreeSet<String> = self.graph.ready().into_iter().collect();
+        let changed = tasks.iter().map(|task| task.id.to_string());
+        let affected: BTreeSet<String> = before.symmetric_difference(&after).cloned().chain(changed).collect();
+        let affected: Vec<TaskId> = affected.iter().filter_map(|id| id.parse().ok()).collect();
+        let mut settled = Settled::default();
+        for chunk in affected.chunks(CHUNK) {
+            let mut tx = self.store.begin().await?;
+            let moved = self.settle(&mut tx, chunk, now_ms).await?;
+            tx.commit().await?;
+            self.add(&mut settled, moved);
+        }
+        Ok(settled)
+    }
+
+    /// Keeps the ranks that changed; `read` are tasks as the database has them.
+    async fn keep_ranks(&mut self, read: &[GraphTask]) -> anyhow::Result<()> {
+        let ranks = self.graph.ranks();
+        self.ranks.extend(read.iter().map(|task| (task.id.to_string(), task.rank)));
+        let lost =
+            self.ranks.iter().filter(|(id, rank)| **rank != 0 && !ranks.contains_key(*id)).map(|(id, _)| (id, 0));
+        let new = ranks.iter().filter(|(id, rank)| self.ranks.get(*id).copied().unwrap_or_default() != **rank);
+        let changed: Vec<(TaskId, i64)> = new
+            .map(|(id, rank)| (id, *rank))
+            .chain(lost)
+            .filter_map(|(id, rank)| Some((id.parse().ok()?, rank)))
+            .collect();
+        for chunk in changed.chunks(CHUNK) {
+            let mut tx = self.store.begin().await?;
+            for (task, rank) in chunk {
+                tx.set_rank(task, *rank).await?;
+            }
+            tx.commit().await?;
+        }
+        self.ranks = ranks;
+        Ok(())
     }
 
     /// Looks at the tasks that these entries name, and settles what follows, in one transaction.

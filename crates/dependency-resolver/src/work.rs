@@ -82,8 +82,14 @@ impl Work {
                 }
                 Some(first) = plans.next(), if !self.outage => {
                     let batch = available(first, &mut plans).await;
+                    // What is owed from before may have been missed: only the whole graph has it.
+                    let missed = !self.owed.is_empty();
                     self.owed.extend(batch.into_iter().map(|delivery| delivery.claim));
-                    self.rebuild().await;
+                    if missed {
+                        self.rebuild().await;
+                    } else {
+                        self.patch().await;
+                    }
                 }
                 Some(first) = events.next(), if !self.outage => {
                     let batch = available(first, &mut events).await;
@@ -114,6 +120,14 @@ impl Work {
                 Ok(tasks) => debug!(tasks, "count as more urgent, having waited long"),
                 Err(error) => debug!(%error, "tasks that wait long could not be promoted"),
             }
+        }
+    }
+
+    async fn patch(&mut self) {
+        let result = self.resolver.lock().await.patch(self.clock.now_ms()).await;
+        if self.settled(result).await.is_some() {
+            self.readiness.pass("graph");
+            acknowledge(std::mem::take(&mut self.owed)).await;
         }
     }
 

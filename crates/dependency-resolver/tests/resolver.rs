@@ -348,3 +348,34 @@ async fn a_dependency_that_is_set_aside_holds_again_once_the_plan_has_no_cycle()
     assert_eq!((fixture.state("1").await, fixture.state("2").await), (TaskState::Ready, TaskState::Pending));
     assert!(fixture.store.dependencies_set_aside().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn edits_of_a_plan_lead_to_the_graph_that_building_it_anew_would_give() {
+    const PLANS: [&[(&str, &[&str])]; 7] = [
+        &[("a", &[]), ("b", &["a"]), ("c", &["b"])],
+        &[("a", &[]), ("b", &[]), ("c", &["a", "b"]), ("d", &["c"])],
+        &[("d", &[]), ("c", &["d"]), ("a", &["c"])],
+        &[("d", &["nothing"]), ("c", &["d"]), ("a", &["c"])],
+        &[("d", &["a"]), ("c", &["d"]), ("a", &["c"])],
+        &[("x", &[]), ("d", &[]), ("c", &["x"]), ("b", &["c"])],
+        &[("x", &[]), ("d", &[]), ("c", &["x"]), ("b", &["c"])],
+    ];
+    let mut fixture = Fixture::with(PLANS[0]).await;
+    fixture.rebuild().await;
+    for plan in PLANS {
+        fixture.plan(plan).await;
+        fixture.resolver.patch(10).await.unwrap();
+        let mut anew = Resolver::new(fixture.store.clone(), CyclePolicy::Hold);
+        anew.read(&fixture.store).await.unwrap();
+        let (patched, built) = (fixture.resolver.graph(), anew.graph());
+        assert_eq!((patched.nodes(), patched.edges()), (built.nodes(), built.edges()), "{plan:?}");
+        assert_eq!((patched.ready(), patched.ranks()), (built.ready(), built.ranks()));
+        for task in fixture.store.tasks().await.unwrap() {
+            let expected = built.rank(task.id.as_str()).unwrap_or_default();
+            assert_eq!(task.rank, expected, "{plan:?}: {}", task.key);
+            let ready = built.is_ready(task.id.as_str());
+            assert_eq!(task.life.state == TaskState::Ready, ready, "{plan:?}: {} is {}", task.key, task.life.state);
+        }
+        assert!(anew.rebuild(10).await.unwrap().moved.is_empty(), "{plan:?}: nothing was left to settle");
+    }
+}

@@ -1,7 +1,9 @@
 //! From the rows of the database to the graph, and from its answers to words.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use coditect_core::TaskState;
-use coditect_graph::{Cause, Cycle, Edge, EdgeKind, Graph, Node, NodeState};
+use coditect_graph::{Cause, Cycle, Dependency, Edge, EdgeKind, Graph, Node, NodeState};
 use coditect_store::{GraphEdge, GraphTask};
 
 /// The graph of these tasks, which are in the order of the plan, without the dependencies that are set aside.
@@ -17,8 +19,36 @@ pub fn planned(tasks: &[GraphTask], edges: &[GraphEdge]) -> Graph {
 }
 
 fn build<'e>(tasks: &[GraphTask], edges: impl IntoIterator<Item = &'e GraphEdge>) -> Graph {
-    let nodes = (0u64..).zip(tasks).map(|(order, task)| node(order, task));
+    let documents = documents(tasks);
+    let nodes = tasks.iter().filter_map(|task| node(&documents, task));
     Graph::build(nodes, edges.into_iter().map(edge))
+}
+
+/// The documents of these tasks, in order.
+#[must_use]
+pub fn documents(tasks: &[GraphTask]) -> BTreeMap<String, u64> {
+    let names: BTreeSet<&str> = tasks.iter().map(|task| task.id.document()).collect();
+    names.into_iter().map(str::to_owned).zip(0..).collect()
+}
+
+/// Brings `graph`, whose tasks are of `documents`, up to date with tasks that were planned anew and all they depend on.
+/// False: a task is of another document, and nothing was changed.
+pub fn patch(graph: &mut Graph, documents: &BTreeMap<String, u64>, tasks: &[GraphTask], edges: &[GraphEdge]) -> bool {
+    let nodes: Option<Vec<Node>> = tasks.iter().map(|task| node(documents, task)).collect();
+    let Some(nodes) = nodes else { return false };
+    let mut dependencies: HashMap<&str, Vec<Dependency>> = HashMap::new();
+    for edge in edges.iter().filter(|edge| !edge.set_aside) {
+        let Edge { dependency: id, kind, added, .. } = self::edge(edge);
+        dependencies.entry(edge.task.as_str()).or_default().push(Dependency { id, kind, added });
+    }
+    for node in nodes {
+        graph.upsert(node);
+    }
+    for task in tasks {
+        // The task has just been put there.
+        let _ = graph.set_dependencies(task.id.as_str(), dependencies.remove(task.id.as_str()).unwrap_or_default());
+    }
+    true
 }
 
 /// What a task's state means to those that wait for it.
@@ -76,7 +106,8 @@ pub const fn cause(cause: Cause, state: Option<TaskState>) -> &'static str {
 #[must_use]
 pub fn sentence(graph: &Graph, cycle: &Cycle) -> String {
     let place = |id: &String| match graph.node(id) {
-        Some(node) => format!("{id} ({}:{})", node.path, node.line),
+        Some(node) if node.title.is_empty() => format!("{id} ({}:{})", node.path, node.line),
+        Some(node) => format!("{id} \"{}\" ({}:{})", node.title, node.path, node.line),
         None => id.clone(),
     };
     let path = cycle.path.iter().map(place).collect::<Vec<_>>().join(" → ");
@@ -87,8 +118,11 @@ pub fn sentence(graph: &Graph, cycle: &Cycle) -> String {
     )
 }
 
-fn node(order: u64, task: &GraphTask) -> Node {
-    Node {
+/// A task as a node; its order is that of its document, then its place in it. None: its document is another one.
+fn node(documents: &BTreeMap<String, u64>, task: &GraphTask) -> Option<Node> {
+    let document = documents.get(task.id.document())?;
+    let order = (document << 32) | u64::try_from(task.position).unwrap_or_default();
+    Some(Node {
         id: task.id.to_string(),
         title: task.title.clone(),
         section: task.section.clone(),
@@ -100,7 +134,7 @@ fn node(order: u64, task: &GraphTask) -> Node {
         state: node_state(task.life.state),
         held: is_held(task),
         dangling: task.dangling.clone(),
-    }
+    })
 }
 
 fn edge(edge: &GraphEdge) -> Edge {

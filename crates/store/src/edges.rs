@@ -89,11 +89,27 @@ impl Tx {
                 .map_err(StoreError::during("add a dependency"))?;
                 changed += 1;
             }
+            if old != new {
+                self.is_replanned(task).await?;
+            }
             if old != new && after.contains_key(task) {
                 told.push(FieldChange::new(task.as_str(), "dependencies", &names(old), &names(new)));
             }
         }
         Ok((changed, told))
+    }
+
+    /// Notes that what a task depends on has changed.
+    pub(crate) async fn is_replanned(&mut self, task: &TaskId) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE tasks SET planned_seq = (SELECT COALESCE(MAX(other.planned_seq), 0) + 1 FROM tasks other) \
+             WHERE id = $1",
+        )
+        .bind(task.as_str())
+        .execute(&mut *self.inner)
+        .await
+        .map_err(StoreError::during("note a changed dependency"))?;
+        Ok(())
     }
 
     async fn edges(&mut self, document: &str) -> Result<Edges, StoreError> {

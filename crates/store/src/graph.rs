@@ -67,58 +67,83 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn graph(&self) -> Result<(Vec<GraphTask>, Vec<GraphEdge>), StoreError> {
+        // Every number there is is above this one.
+        self.graph_after(-1).await
+    }
+
+    /// Of the graph, what was planned after `seq` (see [`Store::plan_seq`]): tasks in the order of the plan, and what they
+    /// depend on.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn graph_after(&self, seq: i64) -> Result<(Vec<GraphTask>, Vec<GraphEdge>), StoreError> {
         let tasks = sqlx::query(concat!(
             "SELECT id, (SELECT path FROM documents d WHERE d.id = document_id) AS path, title, section, line, \
              position, priority, estimate_minutes, dangling, marker, human + optional AS special, rank, ",
             lifecycle_columns!(),
-            " FROM tasks ORDER BY document_id, position"
+            " FROM tasks WHERE planned_seq > $1 ORDER BY document_id, position"
         ))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(StoreError::during("read the graph"))?
-        .iter()
-        .map(|row| {
-            let id: String = get(row, "id")?;
-            Ok(GraphTask {
-                title: get(row, "title")?,
-                section: list(&id, "section", row)?,
-                path: get(row, "path")?,
-                line: get(row, "line")?,
-                position: get(row, "position")?,
-                priority: Priority::from_level(get(row, "priority")?),
-                estimate_minutes: get(row, "estimate_minutes")?,
-                dangling: list(&id, "dangling", row)?,
-                blocked: get::<String>(row, "marker")? == "blocked",
-                special: get::<i64>(row, "special")? > 0,
-                rank: get(row, "rank")?,
-                life: lifecycle(&id, row)?,
-                id: task_id("tasks", id)?,
-            })
-        })
-        .collect::<Result<Vec<_>, StoreError>>()?;
-        let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
-            "SELECT d.task_id, d.depends_on, d.kind, d.added_at_ms, CASE WHEN s.task_id IS NULL THEN 0 ELSE 1 END \
-             FROM task_dependencies d LEFT JOIN dependencies_set_aside s \
-             ON s.task_id = d.task_id AND s.depends_on = d.depends_on AND d.kind = 'blocks' \
-             ORDER BY d.task_id, d.depends_on",
-        )
+        .bind(seq)
         .fetch_all(&self.pool)
         .await
         .map_err(StoreError::during("read the graph"))?;
-        let edges = rows
-            .into_iter()
-            .map(|(task, depends_on, kind, added_at_ms, set_aside)| {
-                Ok(GraphEdge {
-                    task: task_id("task_dependencies", task)?,
-                    depends_on: task_id("task_dependencies", depends_on)?,
-                    kind,
-                    added_at_ms,
-                    set_aside: set_aside != 0,
-                })
-            })
-            .collect::<Result<Vec<_>, StoreError>>()?;
+        let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
+            "SELECT d.task_id, d.depends_on, d.kind, d.added_at_ms, CASE WHEN s.task_id IS NULL THEN 0 ELSE 1 END \
+             FROM task_dependencies d JOIN tasks t ON t.id = d.task_id LEFT JOIN dependencies_set_aside s \
+             ON s.task_id = d.task_id AND s.depends_on = d.depends_on AND d.kind = 'blocks' \
+             WHERE t.planned_seq > $1 ORDER BY d.task_id, d.depends_on",
+        )
+        .bind(seq)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read the graph"))?;
+        let tasks = tasks.iter().map(graph_task).collect::<Result<Vec<_>, StoreError>>()?;
+        let edges = rows.into_iter().map(graph_edge).collect::<Result<Vec<_>, StoreError>>()?;
         Ok((tasks, edges))
     }
+
+    /// The number of the change of a plan that was written last.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn plan_seq(&self) -> Result<i64, StoreError> {
+        let (seq,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(planned_seq), 0) FROM tasks")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(StoreError::during("read the graph"))?;
+        Ok(seq)
+    }
+}
+
+fn graph_task(row: &sqlx::any::AnyRow) -> Result<GraphTask, StoreError> {
+    let id: String = get(row, "id")?;
+    Ok(GraphTask {
+        title: get(row, "title")?,
+        section: list(&id, "section", row)?,
+        path: get(row, "path")?,
+        line: get(row, "line")?,
+        position: get(row, "position")?,
+        priority: Priority::from_level(get(row, "priority")?),
+        estimate_minutes: get(row, "estimate_minutes")?,
+        dangling: list(&id, "dangling", row)?,
+        blocked: get::<String>(row, "marker")? == "blocked",
+        special: get::<i64>(row, "special")? > 0,
+        rank: get(row, "rank")?,
+        life: lifecycle(&id, row)?,
+        id: task_id("tasks", id)?,
+    })
+}
+
+fn graph_edge(
+    (task, depends_on, kind, added_at_ms, set_aside): (String, String, String, i64, i64),
+) -> Result<GraphEdge, StoreError> {
+    Ok(GraphEdge {
+        task: task_id("task_dependencies", task)?,
+        depends_on: task_id("task_dependencies", depends_on)?,
+        kind,
+        added_at_ms,
+        set_aside: set_aside != 0,
+    })
 }
 
 impl Store {

@@ -159,9 +159,10 @@ impl Tx {
             "INSERT INTO tasks (id, document_id, epic_id, feature_id, key, title, section, description, position, \
              line, priority, agent, estimate_minutes, steps, acceptance, verify, touches, script, dangling, marker, \
              rank, state, generation, token, attempts_spent, attempts_started, completed_at_ms, version, \
-             created_at_ms, updated_at_ms, plan_id, human, optional) \
+             created_at_ms, updated_at_ms, plan_id, human, optional, planned_seq) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-             0, $21, $22, $23, 0, 0, $24, $25, $26, $26, $27, $28, $29) \
+             0, $21, $22, $23, 0, 0, $24, $25, $26, $26, $27, $28, $29, \
+             (SELECT COALESCE(MAX(other.planned_seq), 0) + 1 FROM tasks other)) \
              ON CONFLICT (id) DO UPDATE SET epic_id = excluded.epic_id, feature_id = excluded.feature_id, \
              key = excluded.key, plan_id = excluded.plan_id, gone = 0, \
              title = excluded.title, section = excluded.section, description = excluded.description, \
@@ -169,7 +170,7 @@ impl Tx {
              agent = excluded.agent, estimate_minutes = excluded.estimate_minutes, steps = excluded.steps, \
              acceptance = excluded.acceptance, verify = excluded.verify, touches = excluded.touches, \
              script = excluded.script, dangling = excluded.dangling, marker = excluded.marker, \
-             human = excluded.human, optional = excluded.optional",
+             human = excluded.human, optional = excluded.optional, planned_seq = excluded.planned_seq",
         )
         .bind(id.as_str())
         .bind(id.document())

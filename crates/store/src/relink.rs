@@ -34,6 +34,9 @@ impl Tx {
                 .execute(&mut *self.inner)
                 .await
                 .map_err(StoreError::during("write a task"))?;
+            if done.rows_affected() > 0 {
+                self.is_replanned(id).await?;
+            }
             changed += i64::try_from(done.rows_affected()).unwrap_or(i64::MAX);
         }
         sqlx::query("UPDATE documents SET diagnostics = $1, path = $2 WHERE id = $3")
