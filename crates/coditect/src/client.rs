@@ -30,7 +30,7 @@ impl Target {
     pub(crate) fn orchestrator(&self) -> Result<OrchestratorClient<Channel>, Failure> {
         match &self.endpoint {
             Some(endpoint) => orchestrator(endpoint),
-            None => orchestrator(&here()?.orchestrator),
+            None => orchestrator(&here("an orchestrator with --endpoint URL or CODITECT_ORCHESTRATOR")?.orchestrator),
         }
     }
 }
@@ -48,17 +48,17 @@ impl Daemon {
     pub(crate) fn client(&self) -> Result<SyncDaemonClient<Channel>, Failure> {
         match &self.endpoint {
             Some(endpoint) => sync_daemon(endpoint),
-            None => sync_daemon(&here()?.sync_daemon),
+            None => sync_daemon(&here("a sync-daemon with --endpoint URL or CODITECT_SYNC_DAEMON")?.sync_daemon),
         }
     }
 }
 
-/// The run of the project the current folder is in.
-pub(crate) fn here() -> Result<RunFile, Failure> {
+/// The run of the project the current folder is in. `other`: what may be named instead, and how.
+pub(crate) fn here(other: &str) -> Result<RunFile, Failure> {
     let folder = std::env::current_dir().map_err(|error| Failure::wrong(format!("no current folder: {error}")))?;
     RunFile::find(&folder)?.ok_or_else(|| {
         Failure::unreachable(format!("nothing runs for {}: no .coditect/run.json here or above", folder.display()))
-            .help("start it with `coditect up`, or name an orchestrator with --endpoint URL or CODITECT_ORCHESTRATOR")
+            .help(format!("start it with `coditect up`, or name {other}"))
     })
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn refused(status: Status) -> Failure {
             let why = status.message();
             let why = if why.is_empty() { "no answer" } else { why };
             Failure::unreachable(format!("the system cannot be reached: {why}"))
-                .help("start it with `coditect up`, or name a running one with --endpoint URL or CODITECT_ORCHESTRATOR")
+                .help("start it with `coditect up`, or name a running one with --endpoint URL")
         }
         Code::Unimplemented => Failure::wrong("the running system does not know this request")
             .help("bring it and this command line to the same version"),

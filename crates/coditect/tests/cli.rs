@@ -425,3 +425,27 @@ fn a_task_in_words_is_matched_with_reasons() {
     assert!(out(&output).contains("  because the words "), "{}", out(&output));
     assert_eq!(coditect(folder.path(), &["agents", "match"]).status.code(), Some(2));
 }
+
+#[test]
+fn where_nothing_runs_the_help_names_the_service_that_is_asked() {
+    let folder = folder(PLAN);
+    let asked = [
+        (["conflicts", "list"], "CODITECT_SYNC_DAEMON"),
+        (["task", "list"], "CODITECT_ORCHESTRATOR"),
+        (["queue", "--json"], "REDIS_URL"),
+    ];
+    for (arguments, variable) in asked {
+        let output = coditect(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(3));
+        assert!(said(&output).contains(variable), "{}", said(&output));
+    }
+}
+
+#[test]
+fn a_status_that_a_task_has_is_told_from_one_that_its_document_has_no_place_for() {
+    let folder = folder(PLAN);
+    let set = |task: &str, status: &str| said(&coditect(folder.path(), &["plan", "set", "PLAN.md", task, status]));
+    assert!(set("1.1", "completed").contains("`1.1` is completed already"));
+    assert!(set("1.2", "in_progress").contains("`1.2` has no place to say in_progress"));
+    assert_eq!(fs::read_to_string(folder.path().join("PLAN.md")).unwrap(), PLAN);
+}

@@ -3,7 +3,7 @@
 use coditect_core::{Clock, TaskState};
 use coditect_proto::v1;
 use coditect_service::graph;
-use coditect_store::{HeldTask, StoreError, TaskFilter};
+use coditect_store::{ConflictRow, HeldTask, StoreError, TaskFilter, Told};
 
 use crate::Orchestrator;
 use crate::answers;
@@ -46,6 +46,11 @@ impl Orchestrator {
             documents.iter().flat_map(|document| answers::problems(&document.diagnostics)).collect();
         problems.extend(cycles);
         problems.extend(self.store.held_tasks().await?.iter().map(held));
+        for conflict in self.store.conflicts(false).await? {
+            if let Some(told) = self.store.told(&conflict.task).await? {
+                problems.push(disputed(&conflict, told));
+            }
+        }
         Ok(v1::Status {
             project: self.config().project.name.clone(),
             by_state: counts.iter().map(|(state, count)| (state.to_string(), *count)).collect(),
@@ -98,5 +103,19 @@ fn held(task: &HeldTask) -> v1::PlanProblem {
         column: 1,
         message: format!("`{}` is held: {}", task.key, graph::held(task.line)),
         help: "take the mark away, and it goes on".to_owned(),
+    }
+}
+
+/// A task of which plan and database say different things, as a remark on the plan.
+fn disputed(conflict: &ConflictRow, told: Told) -> v1::PlanProblem {
+    let ConflictRow { id, key, field, plan, database, .. } = conflict;
+    v1::PlanProblem {
+        severity: "warning".to_owned(),
+        code: "conflict".to_owned(),
+        path: told.path,
+        line: told.line,
+        column: 1,
+        message: format!("`{key}`: {field}: the plan says {plan}, the database {database} ({id})"),
+        help: format!("`coditect conflicts take plan {id}`, or `take database {id}`"),
     }
 }

@@ -288,6 +288,9 @@ async fn a_wish_that_is_refused_is_a_conflict_and_the_side_that_is_taken_is_gran
     let store = &world.orchestrator.store;
     let open = store.conflicts(false).await.unwrap();
     assert_eq!((open.len(), open[0].plan.as_str(), open[0].state.as_str()), (1, "cancelled", "completed"));
+    let problems = world.orchestrator.status().await.unwrap().problems;
+    assert_eq!((problems[0].code.as_str(), problems[0].path.as_str()), ("conflict", "PLAN.md"));
+    assert_eq!(problems[0].message, "`1.1`: status: the plan says cancelled, the database completed (C1)");
 
     let mut tx = store.begin().await.unwrap();
     tx.settle_conflict(&open[0], coditect_store::Side::Plan, "person:ada", 5).await.unwrap();

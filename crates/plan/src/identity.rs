@@ -12,10 +12,20 @@ const SIMILAR: f64 = 0.5;
 /// How many tasks ahead a reworded title is looked for where tasks came or went as well.
 const REACH: usize = 16;
 
+/// How much of a title is compared: the time grows with the square of it.
+const COMPARED: usize = 500;
+
 /// Whether one title may be the other, reworded.
 #[must_use]
 pub fn similar(one: &str, other: &str) -> bool {
-    strsim::normalized_levenshtein(one, other) >= SIMILAR
+    likeness(one, other) >= SIMILAR
+}
+
+/// From 0, nothing in common, to 1, equal.
+fn likeness(one: &str, other: &str) -> f64 {
+    let start = |title: &'_ str| title.char_indices().nth(COMPARED).map_or(title.len(), |(end, _)| end);
+    let (one, other) = (one.split_at(start(one)).0, other.split_at(start(other)).0);
+    strsim::normalized_levenshtein(one, other)
 }
 
 /// What a task is told by.
@@ -160,7 +170,7 @@ impl<'s, 'a> Pairs<'s, 'a> {
             }
             let mut next = 0;
             for old in old {
-                let similar = |at: usize| strsim::normalized_levenshtein(self.old[old].title, self.new[at].title);
+                let similar = |at: usize| likeness(self.old[old].title, self.new[at].title);
                 let within =
                     new.iter().enumerate().skip(next).take(REACH).map(|(place, at)| (place, *at, similar(*at)));
                 let best =

@@ -56,6 +56,16 @@ fn a_reworded_title_is_found_between_its_neighbours() {
 }
 
 #[test]
+fn titles_of_a_megabyte_are_compared_at_once() {
+    let (one, other) = ("a".repeat(1 << 20), "b".repeat(1 << 20));
+    let texts = [&one, &other].map(|title| format!("- [ ] First\n- [ ] {title}\n"));
+    let after = format!("{}- [ ] Third, which is new\n", texts[1]);
+    let begun = std::time::Instant::now();
+    assert_eq!(origins(&texts[0], &after).iter().filter(|(_, from)| from == "-").count(), 2);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "the square of a megabyte takes many minutes");
+}
+
+#[test]
 fn a_reworded_heading_keeps_repeated_titles_in_their_places() {
     let before = "## One\n\n- [ ] Plan it\n- [ ] Test\n\n## Two\n\n- [ ] Do it\n- [ ] Test\n";
     let after = before.replace("## Two", "## The second");

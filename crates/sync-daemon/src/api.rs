@@ -69,6 +69,7 @@ impl Server {
 
     /// The document of this name or path.
     async fn document(&self, plan: &str) -> Result<DocumentRow, Status> {
+        let plan = plan.strip_prefix("./").unwrap_or(plan);
         let documents = self.store.documents().await.map_err(internal)?;
         let found = documents.into_iter().find(|row| row.path == plan || row.id == plan);
         found

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use coditect_core::TaskState;
+use coditect_core::{TaskId, TaskState};
 use coditect_plan::Plan;
 use coditect_store::{DocumentRow, Editor, Store, Synced};
 use tracing::info;
@@ -198,6 +198,14 @@ impl PlanSync {
         self.plans[at].tasks = Some(tasks);
         self.is_linked(at, members::links_of(&planned));
         let Synced { revision, changed, stale, ref wishes, ref conflicts, ref undone } = synced;
+        if !undone.is_empty() {
+            let tasks = undone.iter().take(8).map(TaskId::as_str).collect::<Vec<_>>().join(", ");
+            info!(
+                path = planned.path,
+                tasks,
+                "an older copy of the plan: marks that it lacks are written again; to do a task again, `coditect task retry` it"
+            );
+        }
         let (wishes, conflicts, undone) = (wishes.len(), conflicts.len(), undone.len());
         info!(path = planned.path, revision, tasks, changed, stale, wishes, conflicts, undone, "plan synced");
         Ok(synced)

@@ -141,10 +141,9 @@ fn set(path: &Path, task: &str, status: MarkerStatus, format: Option<Format>) ->
     let edit =
         plan.set_status(&text, task, status).map_err(|error| Failure::wrong(format!("{}: {error}", path.display())))?;
     if edit.is_identity() {
-        output::say(format_args!(
-            "{}: nothing to change: `{task}` says {status}, or has no place to say it",
-            path.display()
-        ));
+        let says = plan.find(task).is_some_and(|found| found.status == status);
+        let why = if says { format!("is {status} already") } else { format!("has no place to say {status}") };
+        output::say(format_args!("{}: nothing changed: `{task}` {why}", path.display()));
         return Ok(OK);
     }
     replace(path, &edit.text).map_err(at("write", path))?;

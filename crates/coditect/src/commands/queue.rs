@@ -24,7 +24,7 @@ pub(crate) struct Args {
 /// Shows every stream.
 pub(crate) async fn run(args: Args) -> Result<u8, Failure> {
     // A run of this project has a Redis of its own, whatever the environment says.
-    let (url, project) = match (client::here(), args.redis) {
+    let (url, project) = match (client::here("a Redis with --redis URL or REDIS_URL"), args.redis) {
         (Ok(run), _) => (run.redis_url, run.project),
         (Err(_), Some(url)) => (url, Config::load(None)?.project.name),
         (Err(failure), None) => return Err(failure),

@@ -10,6 +10,9 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 use crate::text::BOM;
 
+/// How many values may come of aliases.
+const REPLAYED: usize = 1_000;
+
 /// Front matter and what stands in it.
 pub(crate) struct Front<'a> {
     pub entries: Vec<Entry<'a>>,
@@ -67,7 +70,7 @@ impl<'a> Front<'a> {
             at += line.len();
             number += 1;
         }
-        let values = serde_saphyr::from_str(&plain_names(document.get(matter..at)?)).ok();
+        let values = serde_saphyr::from_str_with_options(&plain_names(document.get(matter..at)?), options()).ok();
         Some(Self { entries, values, below: number, ending })
     }
 
@@ -208,6 +211,11 @@ fn quoted(inner: &str, quote: char) -> Option<usize> {
     None
 }
 
+/// How front matter is read: a few lines of aliases of aliases do not become millions of values.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! { alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: REPLAYED } }
+}
+
 /// Front matter whose names of people are YAML: `assignee: @name` is common, and no YAML parser takes it.
 fn plain_names(matter: &str) -> String {
     let named = |line: &str| {
@@ -250,5 +258,16 @@ mod tests {
     fn front_matter_that_is_never_closed_is_none() {
         assert!(Front::read("---\nid: x\n").is_none());
         assert!(Front::read("text\n---\nid: x\n---\n").is_none());
+    }
+
+    #[test]
+    fn aliases_of_aliases_are_no_yaml_and_take_no_time() {
+        let ten = |name: &str| format!("[{}]", [name; 10].join(", "));
+        let levels = (1..8).map(|level| format!("a{level}: &a{level} {}\n", ten(&format!("*a{}", level - 1))));
+        let text = format!("---\nid: T-1\na0: &a0 {}\n{}---\n", ten("x"), levels.collect::<String>());
+        let front = Front::read(&text).unwrap();
+        assert!(!front.is_valid());
+        assert_eq!(front.text(&text, "id").as_deref(), Some("T-1"));
+        assert!(Front::read("---\nid: &a T-1\nparent: *a\n---\n").unwrap().is_valid());
     }
 }
