@@ -48,22 +48,33 @@ fn a_folder_that_is_no_repository_is_refused() {
 }
 
 #[test]
-fn a_cycle_and_a_dangling_reference_hold_only_their_own_tasks() {
+fn whatever_is_wrong_with_dependencies_holds_only_its_own_tasks_and_is_told() {
     let mut text = plan(4, "true");
-    text.push_str(
-        "\n### Task 9.1: One\n**Agent:** `builder`\n**Dependencies:** Task 9.2\n\n- [ ] Step\n\n\
-         ### Task 9.2: Two\n**Agent:** `builder`\n**Dependencies:** Task 9.1\n\n- [ ] Step\n\n\
-         ### Task 9.3: Three\n**Agent:** `builder`\n**Dependencies:** Task 7.77\n\n- [ ] Step\n",
-    );
+    let task = |id: &str, on: &str| {
+        let on = if on.is_empty() { String::new() } else { format!("**Dependencies:** {on}\n") };
+        format!("\n### Task {id}: Of {id}\n**Agent:** `builder`\n{on}\n- [ ] Step\n")
+    };
+    for (id, on) in [("9.1", "Task 9.2"), ("9.2", "Task 9.1"), ("9.3", "Task 7.77"), ("9.4", "Task 9.4")] {
+        text.push_str(&task(id, on));
+    }
+    for (part, id, on) in [("A", "9.5", ""), ("B", "9.5", ""), ("C", "9.6", "Task 9.5")] {
+        text.push_str(&format!("\n## Part {part}\n{}", task(id, on)));
+    }
     let project = Project::new(&text);
-    let up = project.up(&["--until-done", "--script", "touch x"]);
-    wait_until("the rest has landed", || project.landed().len() == 4);
+    let up = project.up(&["--until-done", "--script", "touch \"of-$CODITECT_TASK_KEY\""]);
+    wait_until("the rest has landed", || project.landed().len() == 6);
     let log = project.path().join(".git/up.log");
     let code = up.wait();
     let said = std::fs::read_to_string(log).unwrap();
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("7.77") && said.contains("9.1 → 9.2"), "{said}");
-    assert_eq!(project.landed().len(), 4);
+    assert_eq!(project.landed().len(), 6);
+    let check = project.coditect(&["plan", "check", "PLAN.md"]);
+    let found = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert_eq!(check.status.code(), Some(1));
+    for code in ["dependency-cycle", "unknown-dependency", "self-dependency", "ambiguous-dependency"] {
+        assert!(found.contains(&format!("error[{code}]")), "{code}: {found}");
+    }
 }
 
 #[test]
