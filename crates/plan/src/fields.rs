@@ -57,7 +57,11 @@ pub(crate) fn fields(document: &str, range: &Range<usize>) -> Vec<Field> {
 fn emphasised(text: &str) -> Option<(Key, Range<usize>, usize)> {
     let lead = text.len() - text.trim_start().len();
     let body = text.get(lead..)?;
-    let mark = ["**", "__"].into_iter().find(|m| body.starts_with(m))?;
+    let mark = match body.as_bytes() {
+        [b'*', b'*', ..] => "**",
+        [b'_', b'_', ..] => "__",
+        _ => return None,
+    };
     let inner = body.get(2..)?;
     let close = inner.find(mark)?;
     let name = inner.get(..close)?;

@@ -20,17 +20,17 @@ pub(crate) struct Label<'a> {
 pub(crate) fn label(text: &str) -> Option<Label<'_>> {
     let mut s = undecorated(text);
     let mut wrap = "";
-    for mark in ["**", "__", "`"] {
-        if let Some(inner) = s.strip_prefix(mark) {
-            (s, wrap) = (undecorated(inner), mark);
-            break;
-        }
+    // Asked of every heading and box, nearly all of which begin with a letter.
+    if s.starts_with(['*', '_', '`'])
+        && let Some((mark, inner)) = ["**", "__", "`"].into_iter().find_map(|mark| Some((mark, s.strip_prefix(mark)?)))
+    {
+        (s, wrap) = (undecorated(inner), mark);
     }
     let word = strip_prefix_ci(s, "task").filter(|r| r.starts_with([' ', '\t', '#', '\u{a0}']));
     if let Some(rest) = word {
         s = rest.trim_start().trim_start_matches('#');
     }
-    let run = s.len() - s.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || ".-_".contains(c)).len();
+    let run = s.len() - s.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')).len();
     let id = s.get(..run)?.trim_end_matches(['.', '-', '_']);
     let after = s.get(id.len()..)?;
     let dot = after.strip_prefix(['.', ')']).is_some_and(|r| r.is_empty() || r.starts_with([' ', '\t', '*', '_']));
