@@ -95,16 +95,9 @@ impl Resolver {
         cycles::apply(self.policy, &self.store, &tasks, &mut edges, now_ms).await?;
         self.graph = nodes::graph(&tasks, &edges);
         (self.documents, self.seen) = (nodes::documents(&tasks), seen);
-        self.ranks = self.graph.ranks();
         self.told.tell(&self.graph);
-        for chunk in self.new_ranks(&tasks).chunks(CHUNK) {
-            let mut tx = self.store.begin().await?;
-            for (task, rank) in chunk {
-                tx.set_rank(task, *rank).await?;
-            }
-            tx.commit().await?;
-            fault::point("resolver::ranked");
-        }
+        self.ranks.clear();
+        self.keep_ranks(&tasks).await?;
         let misplaced: Vec<_> = tasks
             .iter()
             .filter(|task| match task.life.state {
@@ -114,16 +107,7 @@ impl Resolver {
             })
             .map(|task| task.id.clone())
             .collect();
-        let mut settled = Settled::default();
-        for chunk in misplaced.chunks(CHUNK) {
-            let mut tx = self.store.begin().await?;
-            let moved = self.settle(&mut tx, chunk, now_ms).await?;
-            fault::point("resolver::settling");
-            tx.commit().await?;
-            fault::point("resolver::settled");
-            self.add(&mut settled, moved);
-        }
-        Ok(settled)
+        self.settle_all(&misplaced, now_ms).await
     }
 
     /// Reads what was planned since the graph was built, and settles what follows: as costly as what has changed, but for
@@ -149,22 +133,31 @@ impl Resolver {
         let changed = tasks.iter().map(|task| task.id.to_string());
         let affected: BTreeSet<String> = before.symmetric_difference(&after).cloned().chain(changed).collect();
         let affected: Vec<TaskId> = affected.iter().filter_map(|id| id.parse().ok()).collect();
+        self.settle_all(&affected, now_ms).await
+    }
+
+    /// Settles these tasks, some at a time.
+    async fn settle_all(&mut self, tasks: &[TaskId], now_ms: i64) -> anyhow::Result<Settled> {
         let mut settled = Settled::default();
-        for chunk in affected.chunks(CHUNK) {
+        for chunk in tasks.chunks(CHUNK) {
             let mut tx = self.store.begin().await?;
             let moved = self.settle(&mut tx, chunk, now_ms).await?;
+            fault::point("resolver::settling");
             tx.commit().await?;
+            fault::point("resolver::settled");
             self.add(&mut settled, moved);
         }
         Ok(settled)
     }
 
-    /// Keeps the ranks that changed; `read` are tasks as the database has them.
+    /// Keeps the ranks of open tasks that are not what the database has; those in cycles have none, which is 0. `read` are
+    /// tasks as the database has them.
     async fn keep_ranks(&mut self, read: &[GraphTask]) -> anyhow::Result<()> {
         let ranks = self.graph.ranks();
         self.ranks.extend(read.iter().map(|task| (task.id.to_string(), task.rank)));
-        let lost =
-            self.ranks.iter().filter(|(id, rank)| **rank != 0 && !ranks.contains_key(*id)).map(|(id, _)| (id, 0));
+        let open = |id: &str| self.graph.node(id).is_some_and(|node| node.state == NodeState::Open);
+        let is_lost = |(id, rank): &(&String, &i64)| **rank != 0 && !ranks.contains_key(*id) && open(id);
+        let lost = self.ranks.iter().filter(is_lost).map(|(id, _)| (id, 0));
         let new = ranks.iter().filter(|(id, rank)| self.ranks.get(*id).copied().unwrap_or_default() != **rank);
         let changed: Vec<(TaskId, i64)> = new
             .map(|(id, rank)| (id, *rank))
@@ -177,6 +170,7 @@ impl Resolver {
                 tx.set_rank(task, *rank).await?;
             }
             tx.commit().await?;
+            fault::point("resolver::ranked");
         }
         self.ranks = ranks;
         Ok(())
@@ -249,13 +243,6 @@ impl Resolver {
             all.push(moved);
         }
         Ok(all)
-    }
-
-    /// The ranks of open tasks that are not what the database has; those in cycles have none, which is 0.
-    fn new_ranks(&self, tasks: &[GraphTask]) -> Vec<(TaskId, i64)> {
-        let open = tasks.iter().filter(|task| nodes::node_state(task.life.state) == NodeState::Open);
-        let ranked = open.map(|task| (task, self.ranks.get(task.id.as_str()).copied().unwrap_or_default()));
-        ranked.filter(|(task, rank)| task.rank != *rank).map(|(task, rank)| (task.id.clone(), rank)).collect()
     }
 
     fn add(&self, settled: &mut Settled, moved: Vec<Moved>) {

@@ -22,7 +22,6 @@ pub async fn explain(store: &Store, graph: &Graph, task: &TaskId) -> Result<Opti
     let dependencies = store.dependencies(task).await?;
     let set_aside = store.dependencies_set_aside().await?;
     let set_aside: Vec<_> = set_aside.into_iter().filter(|aside| aside.task == *task).map(|s| s.depends_on).collect();
-    let gates = |id: &TaskId, kind: &str| kind == "blocks" && !set_aside.contains(id);
     let held = graph.node(task.as_str()).filter(|_| why.held).map(|node| held(i64::from(node.line)));
     let mut answer = v1::WhyResponse {
         task: why.id,
@@ -45,7 +44,7 @@ pub async fn explain(store: &Store, graph: &Graph, task: &TaskId) -> Result<Opti
         } else if state == TaskState::Skipped {
             answer.skipped.push(id.to_string());
         } else if !state.meets_dependency()
-            && gates(&id, &dependency.kind)
+            && !set_aside.contains(&id)
             && let Some(told) = store.told(&id).await?
         {
             answer.unmet.push(unmet(&id, told));

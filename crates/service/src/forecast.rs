@@ -15,6 +15,18 @@ const MEASURED: i64 = 500;
 /// The least part of its expected time that a task which takes longer than expected is thought to need still.
 const LEFT: f64 = 0.1;
 
+/// The slots that a request asks a forecast for; 0 asks for `otherwise`. None: it asks for what cannot be.
+#[must_use]
+pub fn slots(asked: i64, otherwise: u32) -> Option<usize> {
+    match usize::try_from(asked).ok()? {
+        0 => usize::try_from(otherwise).ok(),
+        slots => Some(slots),
+    }
+}
+
+/// What a request is told that asks for slots that cannot be.
+pub const NO_SLOTS: &str = "`slots` is how many tasks are worked on at once: 1 or more";
+
 /// When each unfinished task would be worked on with so many slots, and when all would be done.
 ///
 /// # Errors
