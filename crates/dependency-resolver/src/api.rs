@@ -14,7 +14,7 @@ use coditect_proto::{
 };
 use coditect_service::SystemClock;
 use coditect_service::explain::explain;
-use coditect_service::forecast::forecast;
+use coditect_service::forecast;
 use coditect_service::grpc::Api;
 use coditect_service::touches::touches;
 use coditect_store::{Store, StoreError};
@@ -25,7 +25,7 @@ use crate::resolver::Resolver;
 
 /// The gRPC service, where so many tasks may be under way at once.
 #[must_use]
-pub fn api(resolver: Arc<Mutex<Resolver>>, store: Store, slots: usize) -> Api {
+pub fn api(resolver: Arc<Mutex<Resolver>>, store: Store, slots: u32) -> Api {
     Api {
         routes: Routes::new(DependencyResolverServer::new(Server::new(resolver, store, slots))),
         names: &[SERVICE_NAME],
@@ -39,13 +39,13 @@ pub struct Server {
     resolver: Arc<Mutex<Resolver>>,
     store: Store,
     /// How many tasks may be under way at once.
-    slots: usize,
+    slots: u32,
 }
 
 impl Server {
     /// Answers from these.
     #[must_use]
-    pub const fn new(resolver: Arc<Mutex<Resolver>>, store: Store, slots: usize) -> Self {
+    pub const fn new(resolver: Arc<Mutex<Resolver>>, store: Store, slots: u32) -> Self {
         Self { resolver, store, slots }
     }
 
@@ -80,17 +80,12 @@ impl DependencyResolver for Server {
     }
 
     async fn forecast(&self, request: Request<ForecastRequest>) -> Result<Response<ForecastResponse>, Status> {
-        let slots = match usize::try_from(request.into_inner().slots) {
-            Ok(0) => self.slots,
-            Ok(slots) => slots,
-            Err(_) => {
-                return Err(Status::invalid_argument("`slots` is how many tasks are worked on at once: 1 or more"));
-            }
-        };
+        let slots = forecast::slots(request.into_inner().slots, self.slots)
+            .ok_or_else(|| Status::invalid_argument(forecast::NO_SLOTS))?;
         let (tasks, edges) = self.store.graph().await.map_err(unavailable)?;
         let graph = coditect_service::graph::graph(&tasks, &edges);
         let now_ms = SystemClock.now_ms();
-        let forecast = forecast(&self.store, &graph, &tasks, slots, now_ms).await.map_err(unavailable)?;
+        let forecast = forecast::forecast(&self.store, &graph, &tasks, slots, now_ms).await.map_err(unavailable)?;
         Ok(Response::new(forecast))
     }
 

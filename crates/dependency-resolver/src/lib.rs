@@ -40,7 +40,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let resolver = Arc::new(Mutex::new(resolver));
     let act = |term| act(&service, &queue, &resolver, term);
     let leading = leadership::lead(&service, &store, act, || standby::answer(&service, &queue, &store, &resolver));
-    let api = api::api(Arc::clone(&resolver), store.clone(), config.dispatch.max_concurrent as usize);
+    let api = api::api(Arc::clone(&resolver), store.clone(), config.dispatch.max_concurrent);
     tokio::try_join!(service.serve_grpc(api), async {
         leading.await;
         Ok(())

@@ -3,6 +3,7 @@
 use coditect_core::{AttemptId, Clock, TaskId, TaskState};
 use coditect_proto::v1::orchestrator_server::Orchestrator as Api;
 use coditect_proto::v1::{self, claim_attempt_response::Answer};
+use coditect_service::forecast;
 use coditect_store::{ExecutorRow, StoreError, TaskBrief, TaskFilter, TaskRow};
 use tonic::{Request, Response, Status};
 
@@ -203,13 +204,8 @@ impl Api for Orchestrator {
     }
 
     async fn forecast(&self, request: Request<v1::ForecastRequest>) -> Reply<v1::ForecastResponse> {
-        let slots = match usize::try_from(request.into_inner().slots) {
-            Ok(0) => self.config().dispatch.max_concurrent as usize,
-            Ok(slots) => slots,
-            Err(_) => {
-                return Err(Status::invalid_argument("`slots` is how many tasks are worked on at once: 1 or more"));
-            }
-        };
+        let slots = forecast::slots(request.into_inner().slots, self.config().dispatch.max_concurrent)
+            .ok_or_else(|| Status::invalid_argument(forecast::NO_SLOTS))?;
         Ok(Response::new(self.foreseen(slots).await.map_err(internal)?))
     }
 

@@ -109,12 +109,6 @@ impl PlanFiles {
         within && open && may_be_plan(Path::new(path))
     }
 
-    /// Whether a file of this path may be a plan: by its name, and not in a folder that is never looked into.
-    #[must_use]
-    pub fn may_be(path: &str) -> bool {
-        path.split('/').all(|part| is_open_name(part, true)) && may_be_plan(Path::new(path))
-    }
-
     /// Whether what was found by looking is a plan at all: it has tasks, or is surely written in one of the formats.
     #[must_use]
     pub fn is_plan(plan: &Plan) -> bool {

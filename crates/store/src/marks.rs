@@ -150,6 +150,20 @@ impl Tx {
 }
 
 impl Store {
+    /// Whether a content is the one that was about to be written into a document.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn is_intended(&self, document: &str, hash: &str) -> Result<bool, StoreError> {
+        let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM documents WHERE id = $1 AND intended_hash = $2")
+            .bind(document)
+            .bind(hash)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(StoreError::during("read a document"))?;
+        Ok(count > 0)
+    }
+
     /// The tasks of a document whose marker in the file should be another one: but for those about which a wish or a
     /// conflict is open. `in_progress`: tasks that are worked on are marked as well.
     ///

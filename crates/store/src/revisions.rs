@@ -40,14 +40,7 @@ pub(crate) struct NewRevision<'a> {
 
 impl Tx {
     pub(crate) async fn was_seen(&mut self, document: &str, hash: &str) -> Result<bool, StoreError> {
-        let (times,): (i64,) =
-            sqlx::query_as("SELECT COUNT(*) FROM document_revisions WHERE document_id = $1 AND hash = $2")
-                .bind(document)
-                .bind(hash)
-                .fetch_one(&mut *self.inner)
-                .await
-                .map_err(StoreError::during("read revisions"))?;
-        Ok(times > 0)
+        was_seen(&mut *self.inner, document, hash).await
     }
 
     pub(crate) async fn record_revision(&mut self, new: NewRevision<'_>) -> Result<(), StoreError> {
@@ -96,6 +89,14 @@ impl Tx {
 }
 
 impl Store {
+    /// Whether a content of a document was ever synced.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn was_synced(&self, document: &str, hash: &str) -> Result<bool, StoreError> {
+        was_seen(&self.pool, document, hash).await
+    }
+
     /// The revisions of a document, newest first, before the revision `before` (0: from the newest), at most `limit`.
     ///
     /// # Errors
@@ -162,4 +163,19 @@ fn unpacked(rows: &[(i64, Option<String>)], revision: i64) -> Option<String> {
         text = texts::applied(&text, &texts::unpack(packed.as_deref()?)?)?;
     }
     rows.last().is_some_and(|(last, _)| *last == revision).then_some(text)
+}
+
+async fn was_seen<'e>(
+    on: impl sqlx::Executor<'e, Database = sqlx::Any>,
+    document: &str,
+    hash: &str,
+) -> Result<bool, StoreError> {
+    let (times,): (i64,) =
+        sqlx::query_as("SELECT COUNT(*) FROM document_revisions WHERE document_id = $1 AND hash = $2")
+            .bind(document)
+            .bind(hash)
+            .fetch_one(on)
+            .await
+            .map_err(StoreError::during("read revisions"))?;
+    Ok(times > 0)
 }

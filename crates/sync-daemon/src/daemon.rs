@@ -141,8 +141,7 @@ impl Daemon {
     /// Documents come and go as `set` finds them.
     #[must_use]
     pub fn following(mut self, set: PlanSet) -> Self {
-        let watched = self.plans.source().is_watched();
-        self.set = Some(set).filter(|set| set.is_open() || !watched);
+        self.set = Some(set).filter(PlanSet::is_open);
         self
     }
 
@@ -154,6 +153,8 @@ impl Daemon {
         asked: &mut mpsc::Receiver<Ask>,
         drain: CancellationToken,
     ) {
+        let recovered = self.plans.recover().await;
+        self.settled(recovered);
         self.sync_all().await;
         let (mut reconcile, mut compare) = (every(self.reconcile), every(COMPARE));
         while !drain.is_cancelled() {
@@ -307,7 +308,9 @@ impl Daemon {
     }
 
     async fn compare_all(&mut self) {
-        self.find().await;
+        if self.plans.source().is_watched() {
+            self.find().await;
+        }
         self.watch.renew();
         self.unsynced = false;
         for at in 0..self.plans.len() {

@@ -107,32 +107,18 @@ impl PlanSet {
 
 impl PlanSet {
     /// The documents among files that are only listed, not on this machine: those that are named, and what may be a plan
-    /// in folders and patterns.
+    /// in patterns and in folders, which are those whose path ends in `/`.
     #[must_use]
     pub fn listed(&self, listing: &[String]) -> Vec<Document> {
-        let mut documents = Vec::new();
-        for document in &self.named {
-            let folder = format!("{}/", document.path);
-            let within: Vec<_> = match listing.binary_search(&document.path) {
-                Ok(_) => Vec::new(),
-                Err(_) => listing.iter().filter(|path| path.starts_with(&folder) && PlanFiles::may_be(path)).collect(),
-            };
-            if within.is_empty() {
-                documents.push(document.clone());
-            }
-            documents.extend(within.into_iter().map(|path| self.found(path, document.format)));
-        }
+        let mut documents = self.named.clone();
         for (files, given) in &self.looked {
             let fits = listing.iter().filter(|path| files.fits(path));
-            documents.extend(fits.map(|path| self.found(path, given.format)));
+            let found = |path| Document { found: true, ..Document::named(&self.root, path, given.format) };
+            documents.extend(fits.map(|path| found(path)));
         }
         let mut seen = BTreeSet::new();
         documents.retain(|document| seen.insert(document.path.clone()));
         documents
-    }
-
-    fn found(&self, path: &str, format: Option<coditect_plan::Format>) -> Document {
-        Document { found: true, ..Document::named(&self.root, path, format) }
     }
 }
 

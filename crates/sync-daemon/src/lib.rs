@@ -17,6 +17,7 @@ pub mod document;
 pub mod marking;
 pub mod members;
 pub mod planned;
+mod recovery;
 pub mod source;
 mod standby;
 pub mod sync;
@@ -62,8 +63,11 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let documents = set.look().documents;
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
     let Some(store) = database::open(&service, Durability::Normal).await else { return Ok(()) };
-    for left in store.documents().await?.iter().filter(|row| documents.iter().all(|d| d.id != row.id)) {
-        warn!(path = left.path, "was synced before and is in `plan.paths` no more; its tasks stay as they are");
+    // What folders and patterns of a branch mean is known once it was fetched.
+    if source.is_watched() || !set.is_open() {
+        for left in store.documents().await?.iter().filter(|row| documents.iter().all(|d| d.id != row.id)) {
+            warn!(path = left.path, "was synced before and is in `plan.paths` no more; its tasks stay as they are");
+        }
     }
 
     let (asks, asked) = mpsc::channel(ASKS);

@@ -58,7 +58,7 @@ impl PlanSync {
     }
 
     /// Which documents there are where files can only be listed; nothing if they cannot be.
-    pub(crate) async fn look_listed(&self, set: &PlanSet) -> Option<Found> {
+    pub async fn look_listed(&self, set: &PlanSet) -> Option<Found> {
         let listing = self.source().list().await.ok()?;
         let mut found = Found::default();
         for document in set.listed(&listing) {

@@ -293,7 +293,7 @@ impl PlanSync {
                 Ok(content)
             }
             // What was found by looking may go: that is no trouble.
-            Err(Unreadable::Missing) if self.plans[at].document.found => {
+            Err(Unreadable::Missing | Unreadable::NotOnBranch(_)) if self.plans[at].document.found => {
                 self.plans[at].missing = true;
                 Err("the file is gone".to_owned())
             }

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use coditect_core::{Change, TaskId, TaskState, Trigger};
 use coditect_service::Config;
-use coditect_service::config::PlanSource;
-use coditect_store::{AttemptEnd, Durability, Store};
+use coditect_service::config::{PlanPath, PlanSource};
+use coditect_store::{AttemptEnd, Durability, Store, Wish};
+use sync_daemon::discovery::{Found, PlanSet};
 use sync_daemon::document;
 use sync_daemon::file::{Replaced, Unreadable};
+use sync_daemon::members::ABSENCE_MS;
 use sync_daemon::source::Source;
 use sync_daemon::source::git::GitSource;
 use sync_daemon::sync::{Looked, PlanSync, Ticked};
@@ -378,4 +380,33 @@ async fn a_repository_with_the_other_hash_works_too() {
     assert_eq!(fixture.sync().await, Looked::InStep);
     assert_eq!(fixture.tick().await, Ticked::Done(1));
     assert_eq!(git(&folder.join("other.git"), &["show", "main:PLAN.md"]), "- [x] 1.1 One\n");
+}
+
+#[tokio::test]
+async fn plans_in_a_folder_of_the_branch_come_and_go_with_what_is_pushed() {
+    let mut fixture = Fixture::with("# Plan\n\n- [ ] 1.1 One\n").await;
+    fs::create_dir_all(fixture.place("tracks")).unwrap();
+    fixture.push("tracks/a.md", "- [ ] A.1.1 First\n");
+    fixture.push("tracks/notes.md", "No task.\n");
+    fixture.push("tracks/.hidden.md", "- [ ] 9.9 No\n");
+    fixture.source.asked().await.unwrap();
+    let paths = ["PLAN.md", "tracks/"].map(PlanPath::from);
+    let set = PlanSet::new(fixture.source.own().folder(), &paths).unwrap();
+    let names = |found: &Found| found.documents.iter().map(|d| d.path.clone()).collect::<Vec<_>>();
+
+    let found = fixture.plans.look_listed(&set).await.unwrap();
+    assert_eq!(names(&found), ["PLAN.md", "tracks/a.md"]);
+    assert_eq!(fixture.plans.refresh(found), [1]);
+    assert!(matches!(fixture.plans.sync(1, fixture.now_ms).await.unwrap(), Looked::Synced(_)));
+    let task = TaskId::new("tracks-a", "A.1.1");
+    assert_eq!(fixture.store.state(&task).await.unwrap(), Some(TaskState::Pending));
+
+    fixture.person(&["rm", "-q", "tracks/a.md"]);
+    fixture.push("PLAN.md", "# Plan\n\n- [ ] 1.1 One\n- [ ] 1.2 Two\n");
+    fixture.source.asked().await.unwrap();
+    assert_eq!(names(&fixture.plans.look_listed(&set).await.unwrap()), ["PLAN.md"]);
+    assert!(matches!(fixture.plans.sync(1, fixture.now_ms).await.unwrap(), Looked::Unreadable(_)), "it may come back");
+    let later = fixture.now_ms + ABSENCE_MS;
+    let Looked::Synced(synced) = fixture.plans.sync(1, later).await.unwrap() else { panic!() };
+    assert_eq!(synced.wishes, [(task, Wish::Retire)]);
 }

@@ -9,6 +9,7 @@ use coditect_core::TaskState;
 use coditect_plan::{Mark, MarkerStatus, parse};
 use coditect_store::Wish;
 use fixture::{Fixture, plans};
+use sync_daemon::marking::Ready;
 use sync_daemon::sync::{Looked, Marks, Ticked};
 use sync_daemon::{file, ticks};
 
@@ -183,4 +184,53 @@ async fn a_note_says_who_did_a_task_only_where_it_is_wanted_and_an_agent_did_it(
     fixture.complete("1.1").await;
     assert_eq!(fixture.tick().await, Ticked::Done(1));
     assert_eq!(fixture.text(), PLAN.replace("[ ] 1.1", "[x] 1.1"), "a person did it: there is nothing to say");
+}
+
+/// As a daemon leaves it that is killed after it has exchanged the file for its own: `beside` is what it exchanged it for.
+async fn killed_after_the_exchange(beside: &str) -> (Fixture, std::path::PathBuf) {
+    let mut fixture = Fixture::with(PLAN).await;
+    fixture.complete("1.1").await;
+    let Ready::Prepared(prepared) = fixture.plans.prepare(0, fixture.now_ms).await.unwrap() else { panic!() };
+    fixture.plans.intend(0, &prepared).await.unwrap();
+    let leftover = fixture.folder.path().join(format!("{}x.tmp", file::prefix(&fixture.file())));
+    fs::write(&leftover, beside).unwrap();
+    fixture.save(&prepared.new.text);
+    fixture.plans = plans(&fixture.folder, &fixture.store);
+    (fixture, leftover)
+}
+
+#[tokio::test]
+async fn what_was_saved_in_the_moment_of_a_write_that_was_killed_is_put_back() {
+    let saved = PLAN.replace("One", "One, and more");
+    let (mut fixture, leftover) = killed_after_the_exchange(&saved).await;
+    fixture.plans.recover().await.unwrap();
+    assert_eq!(fixture.text(), saved);
+    assert!(!leftover.exists());
+    assert!(matches!(fixture.sync().await, Looked::Synced(_)));
+    assert_eq!(fixture.tick().await, Ticked::Done(1));
+    assert_eq!(fixture.text(), saved.replace("[ ] 1.1", "[x] 1.1"));
+    assert!(fixture.store.open_wishes().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_write_that_was_killed_left_is_cleared_away() {
+    let (mut fixture, leftover) = killed_after_the_exchange(PLAN).await;
+    let written = fixture.text();
+    fixture.plans.recover().await.unwrap();
+    assert!(!leftover.exists(), "the content from before, which is known");
+    assert_eq!(fixture.text(), written);
+
+    let (mut fixture, leftover) = killed_after_the_exchange("# Pl").await;
+    fixture.save(PLAN);
+    fixture.plans.recover().await.unwrap();
+    assert!(!leftover.exists(), "half of what was to be written, and never put in place");
+    assert_eq!(fixture.text(), PLAN);
+}
+
+#[tokio::test]
+async fn what_may_be_somebodys_is_never_removed() {
+    let (mut fixture, leftover) = killed_after_the_exchange("Who knows?").await;
+    fixture.save("# Another plan\n\n- [ ] 1.1 One\n");
+    fixture.plans.recover().await.unwrap();
+    assert_eq!(fs::read_to_string(leftover).unwrap(), "Who knows?");
 }

@@ -37,6 +37,8 @@ pub(crate) struct Summary {
     tasks: Vec<v1::Task>,
     attempts: Option<usize>,
     stuck: Vec<Row>,
+    /// In how many things plan and database disagree.
+    conflicts: usize,
 }
 
 /// A task that needs a person.
@@ -62,7 +64,9 @@ pub(super) async fn gather(ports: &Ports, stuck: bool) -> Result<Summary, Failur
     });
     let attempts = counted.await.ok().and_then(Result::ok);
     let stuck = if stuck { rows(ports, &tasks).await? } else { Vec::new() };
-    Ok(Summary { tasks, attempts, stuck })
+    let status = orchestrator.get_status(v1::GetStatusRequest {}).await.map_err(refused)?.into_inner();
+    let conflicts = status.problems.iter().filter(|problem| problem.code == "conflict").count();
+    Ok(Summary { tasks, attempts, stuck, conflicts })
 }
 
 /// Who needs a person: those that failed, and those whose plan has to be mended.
@@ -110,6 +114,10 @@ impl Summary {
         output::line(format_args!("\n{attempts}{} landed on {branch}, {took}", output::count(landed, "commit")))?;
         match outcome {
             Outcome::Done if self.tasks.is_empty() => output::line("the plan has no tasks: nothing to do"),
+            Outcome::Done if self.conflicts > 0 => output::line(format_args!(
+                "everything is done, but plan and database disagree in {}: `coditect conflicts list` while `coditect up` runs",
+                output::count(self.conflicts, "thing")
+            )),
             Outcome::Done => output::line("everything is done"),
             Outcome::Stuck => self.show_stuck(),
             Outcome::Asked | Outcome::Failed(_) => output::line("stopped before everything was done"),

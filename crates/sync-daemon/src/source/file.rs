@@ -100,6 +100,42 @@ pub fn list(root: &Path) -> io::Result<Vec<String>> {
     Ok(found)
 }
 
+/// How the names of the files end from which a plan file is replaced.
+const SUFFIX: &str = ".tmp";
+
+/// How those of one plan file begin.
+#[must_use]
+pub fn prefix(target: &Path) -> String {
+    let name = hash(target.file_name().unwrap_or_default().as_encoded_bytes());
+    format!(".coditect-{}-", name.get(..12).unwrap_or(&name))
+}
+
+/// What a daemon that was killed while it replaced `file` left beside it.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn leftovers(file: &Path) -> io::Result<Vec<PathBuf>> {
+    let target = fs::canonicalize(file)?;
+    let (Some(folder), prefix) = (target.parent(), prefix(&target)) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.ends_with(SUFFIX)) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// Puts a file that was exchanged for `file` back in its place.
+///
+/// # Errors
+/// The folder cannot be written to.
+pub fn put_back(leftover: &Path, file: &Path) -> io::Result<()> {
+    fs::rename(leftover, fs::canonicalize(file)?)
+}
+
 /// Replaces the content of `file` by `new` if it is `expected`: all of it or nothing, whenever the machine stops.
 /// Permissions stay, the owner too where that is allowed; a symbolic link stays one, and what it leads to is replaced.
 ///
@@ -108,7 +144,7 @@ pub fn list(root: &Path) -> io::Result<Vec<String>> {
 pub fn replace(file: &Path, expected: &str, new: &str) -> io::Result<Replaced> {
     let target = fs::canonicalize(file)?;
     let folder = target.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
-    let mut temporary = tempfile::Builder::new().prefix(".coditect-").suffix(".tmp").tempfile_in(&folder)?;
+    let mut temporary = tempfile::Builder::new().prefix(&prefix(&target)).suffix(SUFFIX).tempfile_in(&folder)?;
     temporary.write_all(new.as_bytes())?;
     keep_owner_and_permissions(&target, temporary.as_file())?;
     temporary.as_file().sync_all()?;
