@@ -137,7 +137,7 @@ impl Words {
 
     fn new(mut ids: Vec<String>, title: &str, description: &str, sections: &[String]) -> Self {
         ids.retain(|id| !id.is_empty());
-        let title = plain(title);
+        let title: String = plain(title).chars().take(crate::identity::COMPARED).collect();
         let texts = HashSet::from([title.clone(), plain(description)]);
         let mut letters = [0; 32];
         for letter in title.bytes() {

@@ -11,7 +11,7 @@ use crate::fields::{self, Field, Key};
 use crate::headings::Role;
 use crate::lines::{Checkbox, Kind, Line};
 use crate::marker::MarkerStatus;
-use crate::model::Step;
+use crate::model::{Anchor, PlanTask, Step};
 use crate::select::{Selection, Source};
 use crate::urgency;
 use crate::values;
@@ -270,8 +270,39 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// A task of which this is said, and nothing else yet.
+    pub(crate) fn task(&mut self, anchor: Anchor) -> PlanTask {
+        let agent = self.agent.take().or_else(|| self.owner.take());
+        PlanTask {
+            key: String::new(),
+            id: None,
+            title: String::new(),
+            status: MarkerStatus::Pending,
+            line: 1,
+            column: 1,
+            section: Vec::new(),
+            priority: self.priority,
+            human: self.human || agent.as_deref().is_some_and(values::is_person),
+            agent,
+            estimate_minutes: self.minutes,
+            dependencies: Vec::new(),
+            unresolved: Vec::new(),
+            asides: Vec::new(),
+            parent: None,
+            steps: std::mem::take(&mut self.steps),
+            acceptance: std::mem::take(&mut self.acceptance),
+            verify: std::mem::take(&mut self.verify),
+            touches: std::mem::take(&mut self.touches),
+            script: self.script.take(),
+            description: self.description(),
+            optional: self.optional,
+            span: 0..0,
+            anchor,
+        }
+    }
+
     /// The prose, without the indentation all of it has.
-    pub(crate) fn description(&self) -> String {
+    fn description(&self) -> String {
         let filled = || self.prose.iter().filter(|l| !l.trim().is_empty());
         let common = filled().map(|l| crate::text::indent(l).0).min().unwrap_or_default();
         let lines: Vec<&str> = self.prose.iter().map(|l| dedented(l, common).trim_end()).collect();

@@ -13,7 +13,7 @@ const SIMILAR: f64 = 0.5;
 const REACH: usize = 16;
 
 /// How much of a title is compared: the time grows with the square of it.
-const COMPARED: usize = 500;
+pub(crate) const COMPARED: usize = 500;
 
 /// Whether one title may be the other, reworded.
 #[must_use]

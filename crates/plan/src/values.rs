@@ -20,11 +20,6 @@ pub(crate) fn is_person(name: &str) -> bool {
 }
 
 /// Whether a title says that a person is needed: `[human]`, `(manual)`.
-pub(crate) fn asks_for_person(title: &str) -> bool {
-    is_for_person(title)
-}
-
-/// Whether a title says so by a mark: `[human]`, `(manual)`.
 pub(crate) fn is_for_person(title: &str) -> bool {
     title.contains('👤') || tagged(title, &["human", "manual"])
 }

@@ -10,7 +10,7 @@ use nix::time::{ClockId, clock_gettime};
 const SMALL: usize = 50_000;
 
 /// What parsers have stumbled over: a name, and what is repeated.
-const ODD: [(&str, &str); 18] = [
+const ODD: [(&str, &str); 19] = [
     ("opening brackets", "["),
     ("closing brackets", "]"),
     ("boxes in one line", "- [ ] ["),
@@ -22,6 +22,7 @@ const ODD: [(&str, &str); 18] = [
     ("backticks", "`a"),
     ("stars", "*a"),
     ("open fences", "```sh\n"),
+    ("indented open fences", "  ```sh\n"),
     ("fences of two kinds", "```sh\n~~~\n"),
     ("closed fences", "~~~\na\n~~~\n"),
     ("open comments", "<!-- a\n"),

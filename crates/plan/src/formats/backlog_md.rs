@@ -6,7 +6,7 @@
 use super::front::{Entry, Front};
 use super::ids::{self, Mention};
 use super::spelling::status_word;
-use super::{Format, Words, note};
+use super::{Format, Words, prose};
 use crate::diagnostic::{Code, Sink};
 use crate::label;
 use crate::lines::{self, Kind, Line};
@@ -77,9 +77,9 @@ fn task(document: &str, front: &Front<'_>, sink: &mut Sink<'_>) -> (PlanTask, Ve
     let id = text("id");
     let title = text("title").or_else(|| id.clone()).unwrap_or_default();
     let at = front.entry("title").or_else(|| front.entry("id"));
-    let body = note::read(document, front.below, sink);
+    let body = prose::read(document, front.below, sink);
     let own = slot(document, front);
-    let mut task = note::task(&title, (at.map_or(1, |e| e.line), 1), body, Anchor::Value { own, steps: Vec::new() });
+    let mut task = prose::task(&title, (at.map_or(1, |e| e.line), 1), body, Anchor::Value { own, steps: Vec::new() });
     if let Some(entry) = at {
         let line = document.get(entry.all.clone()).and_then(|t| t.lines().next()).unwrap_or_default();
         task.span = entry.all.start..entry.all.start + line.len();

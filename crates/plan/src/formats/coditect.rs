@@ -51,7 +51,7 @@ pub(crate) fn parse_with<'a>(
         if !matches!(format, Format::Obsidian | Format::GitHub) {
             body.references.extend(inline_reference(draft.line, line));
         }
-        let mut task = task((document, format), draft, body, line, &outline, &mut style);
+        let mut task = task(document, draft, body, line, &outline, &mut style);
         task.key.clone_from(key);
         task.parent = draft.parent.and_then(|p| keys.get(p)).cloned();
         open_steps(&task, &mut sink);
@@ -68,7 +68,7 @@ pub(crate) fn parse_with<'a>(
 
 /// A task without its key, parent and dependencies.
 fn task(
-    (document, format): (&str, Format),
+    document: &str,
     draft: &Draft<'_>,
     body: &mut Body<'_>,
     line: &Line<'_>,
@@ -82,39 +82,22 @@ fn task(
     let sections: Vec<usize> = outline.around(keys::section(draft, outline)).collect();
     let titles = || sections.iter().filter_map(|h| outline.headings.get(*h)).map(|h| h.title.as_str());
     let anchor = anchor(document, draft, body, outline, style);
-    let agent = body.agent.take().or_else(|| body.owner.take());
-    let says_so = match format {
-        Format::Obsidian | Format::GitHub => values::is_for_person(draft.rest),
-        _ => values::asks_for_person(draft.rest),
-    };
-    let human = body.human || says_so || agent.as_deref().is_some_and(values::is_person);
-    let optional =
-        body.optional || draft.checkbox.as_ref().is_some_and(|b| b.optional) || values::is_optional(draft.rest);
+    let optional = draft.checkbox.as_ref().is_some_and(|b| b.optional) || values::is_optional(draft.rest);
+    let status = status(document, draft, &body.steps, &anchor);
+    let task = body.task(anchor);
     PlanTask {
-        key: String::new(),
         id: draft.id.map(str::to_owned),
-        status: status(document, draft, &body.steps, &anchor),
+        status,
         line: draft.line + 1,
         column: line.indent_chars() + 1,
         section: sections.iter().rev().filter_map(|h| outline.headings.get(*h)).map(|h| h.title.clone()).collect(),
-        priority: body.priority.or_else(|| urgency::tag(draft.rest)).or_else(|| titles().find_map(urgency::tag)),
-        agent,
-        estimate_minutes: body.minutes.or(minutes),
-        dependencies: Vec::new(),
-        unresolved: Vec::new(),
-        asides: Vec::new(),
-        parent: None,
-        steps: std::mem::take(&mut body.steps),
-        acceptance: std::mem::take(&mut body.acceptance),
-        verify: std::mem::take(&mut body.verify),
-        touches: std::mem::take(&mut body.touches),
-        script: body.script.take(),
-        description: body.description(),
-        optional,
-        human,
+        priority: task.priority.or_else(|| urgency::tag(draft.rest)).or_else(|| titles().find_map(urgency::tag)),
+        estimate_minutes: task.estimate_minutes.or(minutes),
+        optional: task.optional || optional,
+        human: task.human || values::is_for_person(draft.rest),
         span: line.start..line.start + line.text.len(),
-        anchor,
         title,
+        ..task
     }
 }
 

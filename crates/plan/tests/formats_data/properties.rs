@@ -1,7 +1,5 @@
 //! What holds of every text in every dialect whose status is data or emoji.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
-
 use coditect_plan::{EditError, Format, MarkerStatus, Plan, parse_as};
 use proptest::prelude::*;
 

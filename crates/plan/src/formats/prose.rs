@@ -25,31 +25,13 @@ pub(crate) fn read<'a>(document: &'a str, first: usize, sink: &mut Sink<'_>) -> 
 
 /// A task with a title and a place, about which a text says the rest.
 pub(crate) fn task(title: &str, (line, column): (usize, usize), mut body: Body<'_>, anchor: Anchor) -> PlanTask {
-    let agent = body.agent.take().or_else(|| body.owner.take());
+    let task = body.task(anchor);
     PlanTask {
-        key: String::new(),
-        id: None,
         title: title.split_whitespace().collect::<Vec<_>>().join(" "),
-        status: crate::MarkerStatus::Pending,
         line,
         column,
-        section: Vec::new(),
-        priority: body.priority,
-        human: body.human || agent.as_deref().is_some_and(values::is_person) || values::is_for_person(title),
-        agent,
-        estimate_minutes: body.minutes,
-        dependencies: Vec::new(),
-        unresolved: Vec::new(),
-        asides: Vec::new(),
-        parent: None,
-        steps: std::mem::take(&mut body.steps),
-        acceptance: std::mem::take(&mut body.acceptance),
-        verify: std::mem::take(&mut body.verify),
-        touches: std::mem::take(&mut body.touches),
-        script: body.script.take(),
-        description: body.description(),
-        optional: body.optional || values::is_optional(title),
-        span: 0..0,
-        anchor,
+        human: task.human || values::is_for_person(title),
+        optional: task.optional || values::is_optional(title),
+        ..task
     }
 }
