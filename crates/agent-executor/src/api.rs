@@ -112,7 +112,8 @@ mod tests {
     #[tokio::test]
     async fn what_runs_is_listed_followed_and_stopped() {
         let api = api();
-        let (_, cancelled, log) = api.runs.begin("a-1", "plan/1", 1, Duration::from_secs(1));
+        let (_, cancelled, log) =
+            api.runs.begin("a-1", "plan/1", 1, Duration::from_secs(1), tokio::time::Instant::now());
         let listed = api.list_runs(Request::new(ListLocalRunsRequest {})).await.unwrap().into_inner();
         assert_eq!((listed.runs[0].task.as_str(), listed.runs[0].phase.as_str()), ("plan/1", "running"));
 

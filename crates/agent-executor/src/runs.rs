@@ -33,6 +33,19 @@ pub(crate) struct Run {
     renewed: watch::Sender<Instant>,
 }
 
+impl Run {
+    /// The lease was renewed by whoever was asked for it then. An older renewal takes nothing away from a newer one.
+    fn renew(&self, asked: Instant) {
+        self.renewed.send_if_modified(|at| {
+            let newer = asked > *at;
+            if newer {
+                *at = asked;
+            }
+            newer
+        });
+    }
+}
+
 /// The end of a log, which grows until it has ended. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogTail(Arc<Tail>);
@@ -83,15 +96,16 @@ impl Runs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Enters an attempt; answers its lease and what cancels it.
+    /// Enters an attempt, whose lease was asked for at `asked`; answers its lease and what cancels it.
     pub(crate) fn begin(
         &self,
         attempt: &str,
         task: &str,
         token: i64,
         lease: Duration,
+        asked: Instant,
     ) -> (Lease, CancellationToken, LogTail) {
-        let (renewed, receiver) = watch::channel(Instant::now());
+        let (renewed, receiver) = watch::channel(asked);
         let cancel = CancellationToken::new();
         let log = LogTail::default();
         let run = Run {
@@ -123,16 +137,17 @@ impl Runs {
         self.lock().keys().cloned().collect()
     }
 
-    /// The orchestrator has renewed every lease, but for the attempts to stop.
-    pub(crate) fn renewed(&self, stop: &[String]) {
+    /// The orchestrator has renewed the leases of the attempts that were named at `asked`, but for those to stop. Leases
+    /// count from the asking: however long the answer took, none is believed in for longer than whoever granted it does.
+    pub(crate) fn renewed(&self, named: &[String], stop: &[String], asked: Instant) {
         for (attempt, run) in self.lock().iter() {
             if stop.contains(attempt) {
                 if !run.cancel.is_cancelled() {
                     info!(task = run.task, attempt, "stopped: the attempt is not current any more");
                 }
                 run.cancel.cancel();
-            } else {
-                run.renewed.send_replace(Instant::now());
+            } else if named.contains(attempt) {
+                run.renew(asked);
             }
         }
     }
@@ -141,13 +156,13 @@ impl Runs {
     pub(crate) async fn renew_in_redis(&self, queue: &Queue, lease: Duration) {
         let live: Vec<_> = self.lock().iter().map(|(attempt, run)| (attempt.clone(), run.token)).collect();
         for (attempt, token) in live {
-            match queue.touch_lease(&attempt, token, lease).await {
-                Ok(()) => {
-                    if let Some(run) = self.lock().get(&attempt) {
-                        run.renewed.send_replace(Instant::now());
-                    }
-                }
-                Err(error) => debug!(%error, attempt, "the lease could not be renewed in Redis either"),
+            let asked = Instant::now();
+            if let Err(error) = queue.touch_lease(&attempt, token, lease).await {
+                debug!(%error, attempt, "leases cannot be renewed in Redis either");
+                return;
+            }
+            if let Some(run) = self.lock().get(&attempt) {
+                run.renew(asked);
             }
         }
     }
@@ -221,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn a_log_is_followed_to_its_end_and_only_its_end_is_kept() {
         let runs = Runs::default();
-        let (_, _, log) = runs.begin("a", "plan/1", 1, Duration::from_secs(1));
+        let (_, _, log) = runs.begin("a", "plan/1", 1, Duration::from_secs(1), Instant::now());
         let lines: Vec<_> = (0..TAIL + 2).map(|n| LogLine::now(LineKind::Text, n.to_string())).collect();
         log.add(&lines);
         let kept = log.after(0);
@@ -232,5 +247,20 @@ mod tests {
         let (more, ()) = tokio::join!(log.more_than(seen), async { runs.end("a") });
         assert!(!more);
         assert!(!runs.cancel("a"));
+    }
+
+    #[tokio::test]
+    async fn a_lease_counts_from_when_it_was_asked_for_and_only_for_whom() {
+        let (runs, second) = (Runs::default(), Duration::from_secs(1));
+        let start = Instant::now();
+        let (a, _, _) = runs.begin("a", "plan/1", 1, second, start);
+        let (b, _, _) = runs.begin("b", "plan/2", 1, second, start);
+        let asked = start + second;
+        // `b` had not begun when it was asked for.
+        runs.renewed(&["a".to_owned()], &[], asked);
+        assert_eq!((*a.renewed.borrow(), *b.renewed.borrow()), (asked, start));
+        // A late answer to an older question shortens nothing.
+        runs.renewed(&["a".to_owned()], &[], start);
+        assert_eq!(*a.renewed.borrow(), asked);
     }
 }

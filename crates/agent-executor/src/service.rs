@@ -14,6 +14,7 @@ use coditect_queue::{ConsumerOptions, Queue, Stream};
 use coditect_service::trace::{self, Stage};
 use coditect_service::{Config, Service, git, grpc};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::{Channel, Endpoint};
@@ -135,16 +136,20 @@ async fn take_work(worker: &Worker, drain: CancellationToken) {
 async fn keep_leases(mut worker: Worker, service: Service, until: CancellationToken) {
     let lease = worker.config.executor.lease();
     loop {
+        let named = worker.runs.names();
         let request = HeartbeatRequest {
             executor: worker.name.clone(),
             pool: worker.config.dispatch.pool.clone(),
             slots: i64::from(worker.config.executor.slots),
-            attempts: worker.runs.names(),
+            attempts: named.clone(),
             draining: service.shutdown.drain.is_cancelled(),
         };
-        let reached = match worker.orchestrator.heartbeat(request).await {
+        let asked = Instant::now();
+        // One that hangs must leave time to renew in Redis what would else be lost.
+        let answer = tokio::time::timeout(lease / 4, worker.orchestrator.heartbeat(request)).await;
+        let reached = match answer.unwrap_or_else(|_| Err(tonic::Status::deadline_exceeded("no answer in time"))) {
             Ok(answer) => {
-                worker.runs.renewed(&answer.get_ref().stop);
+                worker.runs.renewed(&named, &answer.get_ref().stop, asked);
                 service.readiness.pass("orchestrator");
                 true
             }

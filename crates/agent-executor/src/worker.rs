@@ -13,6 +13,7 @@ use coditect_queue::{Delivery, Queue, Stream};
 use coditect_service::config::{ClaudeConfig, Live, Runtime as ConfiguredRuntime};
 use coditect_service::{Config, trace};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -64,14 +65,14 @@ impl Worker {
             acknowledge(delivery).await;
             return;
         };
-        let Some(specification) = self.claim(&work).await else {
+        let Some((specification, asked)) = self.claim(&work).await else {
             if !self.cut.is_cancelled() {
                 acknowledge(delivery).await;
             }
             return;
         };
         info!(task = work.task, attempt = work.attempt, number = specification.number, agent = work.agent, "runs");
-        let outcome = self.run(&specification).await;
+        let outcome = self.run(&specification, asked).await;
         match &outcome {
             Outcome::Landed { commit, .. } => info!(task = work.task, attempt = work.attempt, commit, "landed"),
             Outcome::Failed { class, .. } => info!(task = work.task, attempt = work.attempt, %class, "failed"),
@@ -81,9 +82,11 @@ impl Worker {
         acknowledge(delivery).await;
     }
 
-    /// Claims the attempt, however long the orchestrator takes to be there. `None`: it is not to be had, or we stop.
-    async fn claim(&mut self, work: &Work) -> Option<Specification> {
+    /// Claims the attempt, however long the orchestrator takes to be there; says also when it asked, as the lease counts
+    /// from then. `None`: it is not to be had, or we stop.
+    async fn claim(&mut self, work: &Work) -> Option<(Specification, Instant)> {
         loop {
+            let asked = Instant::now();
             let request = ClaimAttemptRequest {
                 task: work.task.clone(),
                 attempt: work.attempt.clone(),
@@ -96,7 +99,7 @@ impl Worker {
                 .await
                 .map(|answer| answer.into_inner().answer)
             {
-                Ok(Some(Answer::Specification(specification))) => return Some(specification),
+                Ok(Some(Answer::Specification(specification))) => return Some((specification, asked)),
                 Ok(Some(Answer::Refused(why))) => {
                     debug!(task = work.task, attempt = work.attempt, why, "refused");
                     self.bury_own_dead(work).await;
@@ -134,10 +137,10 @@ impl Worker {
         self.report(work, outcome).await;
     }
 
-    async fn run(&self, specification: &Specification) -> Outcome {
+    async fn run(&self, specification: &Specification, asked: Instant) -> Outcome {
         let attempt = specification.attempt.clone();
         let lease = Duration::from_millis(u64::try_from(specification.lease_ms).unwrap_or_default());
-        let (lease, cancel, tail) = self.runs.begin(&attempt, &specification.task, specification.token, lease);
+        let (lease, cancel, tail) = self.runs.begin(&attempt, &specification.task, specification.token, lease, asked);
         if self.cut.is_cancelled() {
             cancel.cancel();
         }
