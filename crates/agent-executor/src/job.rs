@@ -30,6 +30,8 @@ pub struct Job {
     pub target_branch: String,
     /// What to start in the worktree.
     pub runtime: Runtime,
+    /// The account that the attempt is charged to; none for runtimes that use no model's API.
+    pub account: Option<Account>,
     /// Commands that must all succeed on a clean checkout of the result, each run with `sh -ec`.
     pub verify: Vec<String>,
     /// Paths (files or folders, relative to the repository) no change to which lands: the plan files.
@@ -69,6 +71,21 @@ pub enum Runtime {
     },
     /// Claude Code.
     Claude(Box<claude::Settings>),
+}
+
+/// The account an attempt is charged to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// The name of the executor's environment variable with its credential.
+    pub credential: String,
+    /// Where its API is, if it is not where the API usually is.
+    pub base_url: Option<String>,
+    /// The agent itself is given the credential.
+    pub pass_to_agent: bool,
+    /// The most the attempt may cost, in millionths of a US dollar.
+    pub budget_micros: i64,
 }
 
 /// The bounds of an attempt.

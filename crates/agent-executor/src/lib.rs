@@ -4,6 +4,7 @@
 //! shares with other attempts on the machine is a [`pipeline::Host`], and what it may do next is asked of a
 //! [`pipeline::Control`].
 
+mod access;
 mod api;
 pub mod candidate;
 pub mod control;

@@ -11,6 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::access;
 use crate::candidate::{self, Candidate};
 use crate::git::{Git, tail};
 use crate::job::{Evidence, Failure, Job, Outcome};
@@ -165,7 +166,10 @@ impl Attempt<'_> {
     async fn agent(&mut self) -> Result<(), Failure> {
         let job = self.job;
         let folders = self.folders;
-        let prepared = runtime::prepare(job, self.host.env(), &folders.worktree, &folders.home);
+        let host_env = self.host.env();
+        let access = job.account.as_ref().map(|account| access::passed(account, host_env)).transpose();
+        let prepared = access
+            .and_then(|access| runtime::prepare(job, access.as_ref(), host_env, &folders.worktree, &folders.home));
         let Prepared { argv, stdin, env: own, secrets, mut reader } = prepared.inspect_err(|failure| {
             if failure.class == FailureClass::Auth {
                 let message = failure.message.clone();

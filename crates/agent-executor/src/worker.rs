@@ -20,7 +20,7 @@ use tonic::transport::Channel;
 use tracing::{debug, info, warn};
 
 use crate::control::{Control, Fenced, LogLine, Phase};
-use crate::job::{Author, Evidence, Job, Limits, Outcome, Runtime};
+use crate::job::{Account, Author, Evidence, Job, Limits, Outcome, Runtime};
 use crate::outbox::{Kept, Outbox};
 use crate::pipeline::{self, Host};
 use crate::runs::{LogTail, Runs, Worked};
@@ -191,8 +191,9 @@ impl Worker {
             ConfiguredRuntime::Command => {
                 Runtime::Command { argv: executor.command.clone(), prompt: prompt::prompt(specification) }
             }
-            ConfiguredRuntime::ClaudeCode => Runtime::Claude(Box::new(self.claude(specification)?)),
+            ConfiguredRuntime::ClaudeCode => Runtime::Claude(Box::new(self.claude(specification))),
         };
+        let account = runtime.api().map(|_| self.account(specification)).transpose()?;
         Ok(Job {
             task: specification.task.clone(),
             key: specification.key.clone(),
@@ -204,6 +205,7 @@ impl Worker {
             repository: specification.repository.clone(),
             target_branch: specification.target_branch.clone(),
             runtime,
+            account,
             verify: specification.verify.clone(),
             protected: specification.protected.clone(),
             limits: Limits {
@@ -220,24 +222,14 @@ impl Worker {
     }
 
     /// How Claude Code is to be run.
-    fn claude(&self, specification: &Specification) -> Result<claude::Settings, String> {
+    fn claude(&self, specification: &Specification) -> claude::Settings {
         let ClaudeConfig { program, model, max_turns, permission_mode, allowed_tools } = &self.config.executor.claude;
-        let name = match specification.account.as_str() {
-            "" => "default",
-            name => name,
-        };
-        let account = self.config.accounts.get(name).ok_or_else(|| {
-            format!("account `{name}` is not in this executor's configuration: add it to `accounts`, as the orchestrator has it")
-        })?;
-        // Where nothing is left, the first answer of the model ends the run.
-        let cost = specification.max_cost_usd;
-        let cost = if cost.is_finite() { cost.max(LEAST_COST_USD) } else { LEAST_COST_USD };
-        Ok(claude::Settings {
+        claude::Settings {
             program: program.clone(),
             prompt: prompt::prompt(specification),
             model: model.clone(),
             max_turns: *max_turns,
-            max_cost_usd: cost.to_string(),
+            max_cost_usd: max_cost_usd(specification).to_string(),
             permission_mode: permission_mode.as_str().to_owned(),
             allowed_tools: allowed_tools.clone(),
             definition: specification.definition.clone().map(|definition| claude::Definition {
@@ -247,9 +239,24 @@ impl Worker {
                 model: definition.model.filter(|model| !model.is_empty()),
                 tools: definition.tools,
             }),
-            account: name.to_owned(),
+        }
+    }
+
+    /// The account that the attempt is charged to.
+    fn account(&self, specification: &Specification) -> Result<Account, String> {
+        let name = match specification.account.as_str() {
+            "" => "default",
+            name => name,
+        };
+        let account = self.config.accounts.get(name).ok_or_else(|| {
+            format!("account `{name}` is not in this executor's configuration: add it to `accounts`, as the orchestrator has it")
+        })?;
+        Ok(Account {
+            name: name.to_owned(),
             credential: account.credential.clone(),
             base_url: account.base_url.clone(),
+            pass_to_agent: false,
+            budget_micros: coditect_service::config::micros(max_cost_usd(specification)),
         })
     }
 
@@ -264,6 +271,12 @@ impl Worker {
         };
         self.outbox.put(&kept).await;
     }
+}
+
+/// What the attempt may cost, in US dollars. Where nothing is left, the first answer of the model ends the run.
+fn max_cost_usd(specification: &Specification) -> f64 {
+    let cost = specification.max_cost_usd;
+    if cost.is_finite() { cost.max(LEAST_COST_USD) } else { LEAST_COST_USD }
 }
 
 /// Asks the orchestrator for leave to enter a phase, for as long as the attempt's lease can be kept.

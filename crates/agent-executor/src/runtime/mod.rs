@@ -11,6 +11,8 @@ pub mod prompt;
 
 use std::path::Path;
 
+use coditect_gateway::Api;
+
 use crate::job::{Failure, Job, Runtime};
 use crate::run::{self, Ended};
 
@@ -48,6 +50,35 @@ pub struct Heard {
     pub stop: bool,
 }
 
+/// How an agent reaches its model's API. What is behind it is not the agent's matter: a gateway and a token that is good for this
+/// attempt only, or, where a setting says so, the API itself and the account's own credential.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiAccess {
+    /// Where the API is, as [`Api::usual_base_url`] has it for the usual place; none: where the CLI looks by itself.
+    pub base_url: Option<String>,
+    /// The key to present there.
+    pub key: String,
+    /// What kind of key it is.
+    pub kind: KeyKind,
+}
+
+/// The kinds of keys that CLIs read from different places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// An API key. The token of a gateway is one.
+    ApiKey,
+    /// A token that is sent as `Authorization: Bearer`, to a service that wants one.
+    Bearer,
+    /// The token of a subscription.
+    Subscription,
+}
+
+impl std::fmt::Debug for ApiAccess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiAccess").field("base_url", &self.base_url).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
 /// Understands the events of one run.
 pub trait Reader: Send + Sync {
     /// Takes a line of standard output; `whole` is false where it was too long to be kept.
@@ -72,13 +103,32 @@ pub struct Conclusion {
     pub failure: Option<Failure>,
 }
 
-/// Makes the command of an attempt ready. `home` is the agent's own and exists, `worktree` is checked out.
-pub fn prepare(job: &Job, host_env: &[(String, String)], worktree: &Path, home: &Path) -> Result<Prepared, Failure> {
+impl Runtime {
+    /// The API that the command speaks with its model; none: it is not known to speak with any.
+    #[must_use]
+    pub const fn api(&self) -> Option<Api> {
+        match self {
+            Self::Script { .. } | Self::Command { .. } => None,
+            Self::Claude(_) => Some(Api::Anthropic),
+        }
+    }
+}
+
+/// Makes the command of an attempt ready. `home` is the agent's own and exists, `worktree` is checked out; `access` is there for
+/// runtimes with a [`Runtime::api`].
+pub fn prepare(
+    job: &Job,
+    access: Option<&ApiAccess>,
+    host_env: &[(String, String)],
+    worktree: &Path,
+    home: &Path,
+) -> Result<Prepared, Failure> {
+    let access = || access.ok_or_else(|| Failure::config("the attempt has no account, and its runtime needs one"));
     match &job.runtime {
         Runtime::Script { body } => Ok(Prepared { argv: run::shell(body), ..Prepared::default() }),
         Runtime::Command { argv, prompt } => {
             Ok(Prepared { argv: argv.clone(), stdin: Some(prompt.clone()), ..Prepared::default() })
         }
-        Runtime::Claude(settings) => claude::prepare(settings, host_env, worktree, home),
+        Runtime::Claude(settings) => claude::prepare(settings, access()?, host_env, worktree, home),
     }
 }

@@ -71,6 +71,7 @@ impl Fixture {
             repository: self.origin().to_string_lossy().into_owned(),
             target_branch: TARGET.to_owned(),
             runtime: Runtime::Script { body: script.to_owned() },
+            account: None,
             verify: Vec::new(),
             protected: vec!["docs/PLAN.md".to_owned()],
             limits: Limits { kill_grace: Duration::from_millis(300), ..Limits::default() },

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use agent_executor::job::{Job, Outcome, Runtime};
+use agent_executor::job::{Account, Job, Outcome, Runtime};
 use agent_executor::pipeline::{self, Host, LogLine};
 use agent_executor::runtime::claude::{Definition, Settings};
 use agent_executor::runtime::{AccountNotice, AccountStanding};
@@ -54,10 +54,14 @@ impl Stage {
             permission_mode: "dontAsk".to_owned(),
             allowed_tools: ["Read", "Edit", "Write", "Bash"].map(str::to_owned).into(),
             definition: None,
-            account: "main".to_owned(),
+        }));
+        job.account = Some(Account {
+            name: "main".to_owned(),
             credential: "KEY_OF_MAIN".to_owned(),
             base_url: Some(self.api.url()),
-        }));
+            pass_to_agent: false,
+            budget_micros: 1_000_000,
+        });
         job
     }
 

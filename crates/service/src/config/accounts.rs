@@ -162,8 +162,9 @@ fn is_http(url: &str) -> bool {
         .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains('@')))
 }
 
-/// Dollars as millionths.
+/// US dollars as millionths of a dollar.
+#[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "a float that is too large becomes the largest number")]
-fn micros(dollars: f64) -> i64 {
+pub fn micros(dollars: f64) -> i64 {
     (dollars * 1_000_000.0).round() as i64
 }

@@ -22,7 +22,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use accounts::{AccountConfig, BreakerConfig, BudgetConfig};
+pub use accounts::{AccountConfig, BreakerConfig, BudgetConfig, micros};
 pub use agents::{AgentRule, AgentsConfig};
 pub use environment::{Environment, variable};
 pub use error::{ConfigError, Problem};

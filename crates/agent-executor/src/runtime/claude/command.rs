@@ -2,7 +2,7 @@
 //!
 //! Nothing of the repository is obeyed: `--setting-sources user` keeps its hooks, MCP servers and settings out (they
 //! would run without a question in this mode), and what is useful of it, its `CLAUDE.md`, is passed on explicitly.
-//! Home and configuration folder are the attempt's own. The one secret it gets is its account's credential.
+//! Home and configuration folder are the attempt's own. The one secret it gets is the key of its [`ApiAccess`].
 
 use std::fs;
 use std::io::Read;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Definition, Session, Settings};
 use crate::job::Failure;
-use crate::runtime::Prepared;
+use crate::runtime::{ApiAccess, KeyKind, Prepared};
 
 /// The longest argument; the kernel takes none beyond 128 KiB.
 const ARGUMENT: usize = 96 * 1024;
@@ -41,11 +41,11 @@ const SWITCHES: [&str; 7] = [
 /// Makes the command ready.
 pub fn prepare(
     settings: &Settings,
+    access: &ApiAccess,
     host_env: &[(String, String)],
     worktree: &Path,
     home: &Path,
 ) -> Result<Prepared, Failure> {
-    let credential = credential(settings, host_env)?;
     let config_dir = home.join(".claude");
     let written =
         |error: std::io::Error| Failure::config(format!("{} could not be written: {error}", config_dir.display()));
@@ -60,43 +60,28 @@ pub fn prepare(
         fs::create_dir_all(&temporary).map_err(written)?;
         env.push(("TMPDIR".to_owned(), temporary.to_string_lossy().into_owned()));
     }
-    if let Some(url) = &settings.base_url {
+    if let Some(url) = &access.base_url {
         env.push(("ANTHROPIC_BASE_URL".to_owned(), url.clone()));
     }
     if settings.permission_mode == "bypassPermissions" && nix::unistd::geteuid().is_root() {
         env.push(("IS_SANDBOX".to_owned(), "1".to_owned()));
     }
-    env.push((variable_for(&settings.credential, &credential).to_owned(), credential.clone()));
+    env.push((variable_for(access.kind).to_owned(), access.key.clone()));
     Ok(Prepared {
         argv,
         stdin: Some(settings.prompt.clone()),
         env,
-        secrets: vec![credential],
+        secrets: vec![access.key.clone()],
         reader: Some(Box::new(Session::default())),
     })
 }
 
-/// The account's credential, from the executor's own environment.
-fn credential(settings: &Settings, host_env: &[(String, String)]) -> Result<String, Failure> {
-    let Settings { account, credential, .. } = settings;
-    let value = host_env.iter().find(|(name, _)| name == credential).map(|(_, value)| value.trim());
-    match value.filter(|value| !value.is_empty()) {
-        Some(value) => Ok(value.to_owned()),
-        None => Err(Failure::auth(format!(
-            "account `{account}` has no credential here: the executor's environment variable {credential} is not set \
-             (its name is set with accounts.{account}.credential)"
-        ))),
-    }
-}
-
-/// The variable Claude Code reads a credential of this kind from.
-fn variable_for(name: &str, credential: &str) -> &'static str {
-    if credential.starts_with("sk-ant-oat") || name.ends_with("OAUTH_TOKEN") {
-        "CLAUDE_CODE_OAUTH_TOKEN"
-    } else if name.ends_with("AUTH_TOKEN") {
-        "ANTHROPIC_AUTH_TOKEN"
-    } else {
-        "ANTHROPIC_API_KEY"
+/// The variable Claude Code reads a key of this kind from.
+const fn variable_for(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::ApiKey => "ANTHROPIC_API_KEY",
+        KeyKind::Bearer => "ANTHROPIC_AUTH_TOKEN",
+        KeyKind::Subscription => "CLAUDE_CODE_OAUTH_TOKEN",
     }
 }
 
@@ -207,10 +192,12 @@ mod tests {
             permission_mode: "dontAsk".to_owned(),
             allowed_tools: vec!["Read".to_owned(), "Bash".to_owned()],
             definition: None,
-            account: "main".to_owned(),
-            credential: "KEY_OF_MAIN".to_owned(),
-            base_url: Some("http://127.0.0.1:1".to_owned()),
         }
+    }
+
+    fn access() -> ApiAccess {
+        let base_url = Some("http://127.0.0.1:1".to_owned());
+        ApiAccess { base_url, key: "k-123456789".to_owned(), kind: KeyKind::ApiKey }
     }
 
     fn host(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -226,8 +213,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("CLAUDE.md"), "Use tabs.\n").unwrap();
         let home = dir.path().join("home");
-        let env = host(&[("KEY_OF_MAIN", "k-123456789"), ("OTHER_SECRET", "x")]);
-        let prepared = prepare(&settings(), &env, dir.path(), &home).unwrap();
+        let env = host(&[("OTHER_SECRET", "x")]);
+        let prepared = prepare(&settings(), &access(), &env, dir.path(), &home).unwrap();
         let argv = &prepared.argv;
         assert_eq!((after(argv, "--max-turns"), after(argv, "--max-budget-usd")), (Some("7"), Some("2.5")));
         assert_eq!((after(argv, "--setting-sources"), after(argv, "--model")), (Some("user"), Some("model-a")));
@@ -264,22 +251,6 @@ mod tests {
         let argv = arguments(&settings, "claude".to_owned(), dir.path(), dir.path()).unwrap();
         let file = fs::read_to_string(after(&argv, "--agents").unwrap()).unwrap();
         assert!(file.len() > 200_000);
-    }
-
-    #[test]
-    fn a_missing_credential_names_variable_and_setting() {
-        let dir = tempfile::tempdir().unwrap();
-        let failure = prepare(&settings(), &host(&[("KEY_OF_MAIN", " ")]), dir.path(), dir.path()).unwrap_err();
-        assert_eq!(failure.class, coditect_core::FailureClass::Auth);
-        assert!(failure.message.contains("KEY_OF_MAIN") && failure.message.contains("accounts.main.credential"));
-    }
-
-    #[test]
-    fn a_credential_goes_where_one_of_its_kind_is_read() {
-        assert_eq!(variable_for("ANTHROPIC_API_KEY", "sk-ant-api03-x"), "ANTHROPIC_API_KEY");
-        assert_eq!(variable_for("TEAM_KEY", "sk-ant-oat01-x"), "CLAUDE_CODE_OAUTH_TOKEN");
-        assert_eq!(variable_for("TEAM_OAUTH_TOKEN", "x"), "CLAUDE_CODE_OAUTH_TOKEN");
-        assert_eq!(variable_for("GATEWAY_AUTH_TOKEN", "x"), "ANTHROPIC_AUTH_TOKEN");
     }
 
     #[test]

@@ -31,12 +31,6 @@ pub struct Settings {
     pub allowed_tools: Vec<String>,
     /// The agent.
     pub definition: Option<Definition>,
-    /// The account it is charged to.
-    pub account: String,
-    /// The name of the executor's environment variable with the account's credential.
-    pub credential: String,
-    /// Where the API is, if it is not where the program looks by itself.
-    pub base_url: Option<String>,
 }
 
 /// An agent definition.
