@@ -1,12 +1,15 @@
-//! Two instances of every singleton service, each a process of its own, and one executor: what a cluster runs.
+//! The services as a cluster runs them: each a process of its own, one instance or two of every singleton service, and
+//! any number of executors.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use coditect_store::Store;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::{LIMIT, Project, binary};
@@ -20,8 +23,15 @@ pub struct Cluster<'a> {
     /// The database, as the test sees it.
     pub store: Store,
     instances: Vec<Instance>,
-    _redis: Process,
-    _executor: Process,
+    executors: Vec<Executor>,
+    common: Vec<(String, String)>,
+    redis: Process,
+}
+
+struct Executor {
+    name: String,
+    process: Process,
+    log: PathBuf,
 }
 
 struct Instance {
@@ -37,6 +47,12 @@ struct Process {
     _folder: Option<TempDir>,
 }
 
+impl Process {
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -45,28 +61,45 @@ impl Drop for Process {
 }
 
 impl<'a> Cluster<'a> {
-    /// Starts it on the database at `url`, whose schema is there.
+    /// Starts two instances of every singleton service and an executor on the database at `url`, whose schema is there.
     pub fn start(project: &'a Project, url: &str, store: Store) -> Self {
+        let mut this = Self::with_instances(2, project, url, store, &[]);
+        this.add_executor("agent-executor", &[]);
+        this
+    }
+
+    /// Starts one instance of every singleton service, and no executor, with more in their environment.
+    pub fn single(project: &'a Project, url: &str, store: Store, environment: &[(&str, &str)]) -> Self {
+        Self::with_instances(1, project, url, store, environment)
+    }
+
+    fn with_instances(
+        count: usize,
+        project: &'a Project,
+        url: &str,
+        store: Store,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let (redis, port) = redis();
-        let orchestrators = [free_port(), free_port()];
-        let both = orchestrators.map(|port| format!("http://127.0.0.1:{port}")).join(",");
-        let common: Vec<(String, String)> = [
+        let orchestrators: Vec<u16> = (0..count).map(|_| free_port()).collect();
+        let all: Vec<_> = orchestrators.iter().map(|port| format!("http://127.0.0.1:{port}")).collect();
+        let mut common: Vec<(String, String)> = [
             ("REDIS_URL", format!("redis://127.0.0.1:{port}")),
             ("CODITECT_PLAN__DEBOUNCE_MS", "200".to_owned()),
             ("CODITECT_RETRY__BASE_MS", "300".to_owned()),
             ("CODITECT_EXECUTOR__LEASE_MS", "5000".to_owned()),
-            ("CODITECT_EXECUTOR__ORCHESTRATOR", both),
-            ("CODITECT_EXECUTOR__DATA_DIR", project.path().join(".git/executor").display().to_string()),
+            ("CODITECT_EXECUTOR__ORCHESTRATOR", all.join(",")),
             ("CODITECT_REPOSITORY__PATH", project.path().display().to_string()),
             ("NO_COLOR", "1".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        extend(&mut common, environment);
         let mut instances = Vec::new();
         for service in LED {
-            for number in [0, 1] {
+            for (number, orchestrator) in orchestrators.iter().enumerate() {
                 let key = service.replace('-', "_").to_uppercase();
-                let grpc = if service == "orchestrator" { orchestrators[number] } else { free_port() };
+                let grpc = if service == "orchestrator" { *orchestrator } else { free_port() };
                 let name = format!("{service}-{number}");
                 let mut environment = common.clone();
                 environment.push((format!("CODITECT_LISTEN__GRPC__{key}"), format!("127.0.0.1:{grpc}")));
@@ -78,13 +111,38 @@ impl<'a> Cluster<'a> {
                 instances.push(Instance { service, name, environment, process, log });
             }
         }
-        let mut environment = common;
+        Self { project, store, instances, executors: Vec::new(), common, redis }
+    }
+
+    /// Starts an executor of that name, with a folder of its own; answers its process id.
+    pub fn add_executor(&mut self, name: &str, environment: &[(&str, &str)]) -> Pid {
+        let mut all = self.common.clone();
         for kind in ["GRPC", "ADMIN"] {
-            let name = format!("CODITECT_LISTEN__{kind}__AGENT_EXECUTOR");
-            environment.push((name, format!("127.0.0.1:{}", free_port())));
+            all.push((format!("CODITECT_LISTEN__{kind}__AGENT_EXECUTOR"), format!("127.0.0.1:{}", free_port())));
         }
-        let executor = run(project, "agent-executor", &environment, &project.path().join(".git/agent-executor.log"));
-        Self { project, store, instances, _redis: redis, _executor: executor }
+        let folder = self.project.path().join(format!(".git/{name}"));
+        all.push(("CODITECT_EXECUTOR__DATA_DIR".to_owned(), folder.display().to_string()));
+        extend(&mut all, environment);
+        let log = self.project.path().join(format!(".git/{name}.log"));
+        let process = run(self.project, "agent-executor", &all, &log);
+        let pid = process.pid();
+        self.executors.push(Executor { name: name.to_owned(), process, log });
+        pid
+    }
+
+    /// Whether an executor has ended, and as what.
+    pub fn executor_ended(&mut self, name: &str) -> Option<ExitStatus> {
+        let executor = self.executors.iter_mut().find(|executor| executor.name == name).unwrap();
+        executor.process.child.try_wait().unwrap()
+    }
+
+    /// Holds up Redis and the orchestrator, as a broken network would; `false` lets them go on.
+    pub fn cut_off(&self, off: bool) {
+        let signal = if off { Signal::SIGSTOP } else { Signal::SIGCONT };
+        let orchestrators = self.instances.iter().filter(|instance| instance.service == "orchestrator");
+        for pid in orchestrators.map(|instance| instance.process.pid()).chain([self.redis.pid()]) {
+            kill(pid, signal).unwrap();
+        }
     }
 
     /// Kills the leader of a service without warning, waits for the next one, and starts the dead one again, to stand
@@ -122,7 +180,8 @@ impl<'a> Cluster<'a> {
     /// The end of what every instance printed.
     pub fn tail(&self) -> String {
         let mut all = String::new();
-        for Instance { name, log, .. } in &self.instances {
+        let instances = self.instances.iter().map(|Instance { name, log, .. }| (name, log));
+        for (name, log) in instances.chain(self.executors.iter().map(|Executor { name, log, .. }| (name, log))) {
             let text = fs::read_to_string(log).unwrap_or_default();
             let lines: Vec<_> = text.lines().collect();
             all.push_str(&format!("--- {name}\n{}\n", lines[lines.len().saturating_sub(15)..].join("\n")));
@@ -137,6 +196,10 @@ impl Drop for Cluster<'_> {
             eprintln!("{}", self.tail());
         }
     }
+}
+
+fn extend(all: &mut Vec<(String, String)>, more: &[(&str, &str)]) {
+    all.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
 }
 
 fn run(project: &Project, service: &str, environment: &[(String, String)], log: &PathBuf) -> Process {

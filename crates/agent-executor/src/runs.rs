@@ -15,6 +15,9 @@ use crate::control::{Lease, LogLine};
 /// How many lines of each attempt's log can be looked at here; the orchestrator keeps them all.
 const TAIL: usize = 1_000;
 
+/// How many bytes they may have together.
+const TAIL_BYTES: usize = 256 * 1024;
+
 /// One running attempt.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -62,7 +65,12 @@ impl LogTail {
     pub(crate) fn add(&self, new: &[LogLine]) {
         let mut lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.extend(new.iter().cloned());
-        let surplus = lines.len().saturating_sub(TAIL);
+        let mut bytes = 0;
+        let kept = lines.iter().rev().take(TAIL).take_while(|line| {
+            bytes += line.text.len();
+            bytes <= TAIL_BYTES
+        });
+        let surplus = lines.len() - kept.count();
         lines.drain(..surplus);
         self.0.count.send_modify(|count| *count += new.len() as u64);
     }
@@ -247,6 +255,16 @@ mod tests {
         let (more, ()) = tokio::join!(log.more_than(seen), async { runs.end("a") });
         assert!(!more);
         assert!(!runs.cancel("a"));
+    }
+
+    #[test]
+    fn long_lines_of_a_log_push_each_other_out() {
+        let log = LogTail::default();
+        let line = LogLine::now(LineKind::Text, "x".repeat(TAIL_BYTES / 4));
+        log.add(&vec![line.clone(); 3]);
+        log.add(&vec![line; 3]);
+        let kept = log.after(0);
+        assert_eq!((kept.len(), kept[0].0), (4, 3));
     }
 
     #[tokio::test]

@@ -32,8 +32,8 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// The least an attempt can be allowed to cost, in US dollars.
 const LEAST_COST_USD: f64 = 0.01;
 
-/// How many log lines are read before those that came are sent.
-const LOG_BATCH: usize = 256;
+/// How many log lines are sent on at once. As many more may wait; a line has 8 KiB at most, and there are many attempts.
+const LOG_BATCH: usize = 64;
 
 /// What the workers of an executor share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -151,7 +151,7 @@ impl Worker {
                 return Outcome::Failed { class, message, reset_at_ms: None, evidence };
             }
         };
-        let (sender, lines) = mpsc::channel(LOG_BATCH * 4);
+        let (sender, lines) = mpsc::channel(LOG_BATCH);
         let log = tokio::spawn(forward(self.queue.clone(), attempt, tail, lines));
         let (notices, told) = mpsc::unbounded_channel();
         let telling = tokio::spawn(tell_of_account(self.queue.clone(), specification.clone(), told));
