@@ -1,22 +1,15 @@
 //! Landing: one atomic change of two refs. The target branch moves from the verified base to the verified result, and
 //! the ref that says this generation of the task has landed is made, which must not exist. Either both happen or
 //! neither, whoever else is landing.
-//!
-//! A repository of ours on this machine is given the objects and then changed by one ref transaction; any other is
-//! pushed to, atomically. No hook runs on this machine either way.
 
-use std::io;
 use std::path::Path;
-use std::time::Duration;
 
-use crate::candidate::{Candidate, signed};
-use crate::git::{Git, GitError};
+use crate::candidate::Candidate;
+use crate::git::Git;
 use crate::job::{Failure, Job, landed_ref};
+use crate::refs::{self, RefChange};
 use crate::repository::{Repository, target_is_checked_out};
 use crate::workspace::Folders;
-
-/// How long a push may take.
-const PUSH_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// What git says when somebody else is changing, or has just changed, a ref.
 const CONTENDED: [&str; 5] =
@@ -47,15 +40,12 @@ pub async fn land(
     if let Some(place) = repository.checked_out_at(&job.target_branch) {
         return Err(target_is_checked_out(job, &place));
     }
-    let done = match repository.ours() {
-        Some((git_dir, objects)) => {
-            give_objects(&folders.objects, objects)
-                .map_err(|error| Failure::config(format!("{} could not be written: {error}", objects.display())))?;
-            update_refs(repository.git(), git_dir, job, tip, &candidate.commit).await
-        }
-        None => push(repository, folders, job, tip, &candidate.commit).await,
-    };
-    let Err(error) = done else {
+    let changes = [
+        RefChange { name: job.target_ref(), from: Some(tip.to_owned()), to: candidate.commit.clone() },
+        RefChange::create(job.landed_ref(), &candidate.commit),
+    ];
+    let reason = format!("coditect: {} landed", job.task);
+    let Err(error) = refs::change(repository, folders, job, &changes, &reason).await else {
         repository.saw_landing(job, tip, candidate);
         repository.landed_one_more().await;
         return Ok(Landing::Landed);
@@ -91,77 +81,4 @@ pub async fn landed_commit(
     let listed = git.call(args).ok().await?;
     let found = listed.lines().filter_map(|line| line.split_once('\t')).find(|(_, listed)| *listed == name);
     Ok(found.map(|(oid, _)| oid.to_owned()))
-}
-
-/// One ref transaction, in place.
-async fn update_refs(git: &Git, git_dir: &Path, job: &Job, tip: &str, commit: &str) -> Result<(), GitError> {
-    let reason = format!("coditect: {} landed", job.task);
-    let transaction = format!(
-        "start\nupdate {} {commit} {tip}\ncreate {} {commit}\nprepare\ncommit\n",
-        job.target_ref(),
-        job.landed_ref()
-    );
-    let call = git.call(["update-ref", "-m", &reason, "--no-deref", "--stdin"]).stdin(transaction);
-    signed(call, job).git_dir(git_dir).ok().await.map(|_| ())
-}
-
-/// One atomic push.
-async fn push(repository: &Repository, folders: &Folders, job: &Job, tip: &str, commit: &str) -> Result<(), GitError> {
-    let (target, landed) = (job.target_ref(), job.landed_ref());
-    let settings = [
-        "receive.autogc=false".to_owned(),
-        "receive.denyCurrentBranch=refuse".to_owned(),
-        "core.alternateRefsCommand=true".to_owned(),
-        // Only these two refs matter; listing thousands of others would take longer than landing.
-        "receive.hideRefs=refs/".to_owned(),
-        format!("receive.hideRefs=!{target}"),
-        format!("receive.hideRefs=!{landed}"),
-    ];
-    let mut args = vec!["push".to_owned(), "--quiet".to_owned(), "--no-verify".to_owned(), "--atomic".to_owned()];
-    args.extend(repository.pack_option("receive-pack", &settings));
-    args.extend([
-        format!("--force-with-lease={target}:{tip}"),
-        format!("--force-with-lease={landed}:"),
-        "--".to_owned(),
-        repository.url().to_owned(),
-        format!("{commit}:{target}"),
-        format!("{commit}:{landed}"),
-    ]);
-    let call = signed(repository.git().call(args), job).limit(PUSH_LIMIT);
-    folders.staging(repository, call).ok().await.map(|_| ())
-}
-
-/// Puts all objects of one folder into another, as git does with what it has received: an object's name is its
-/// content's, so one that is there already is the same one. A pack's index comes last, since it is what is looked for.
-fn give_objects(from: &Path, to: &Path) -> io::Result<()> {
-    for folder in std::fs::read_dir(from)? {
-        let folder = folder?;
-        if folder.file_name() == "info" {
-            continue;
-        }
-        let into = to.join(folder.file_name());
-        std::fs::create_dir_all(&into)?;
-        let mut files = Vec::new();
-        for file in std::fs::read_dir(folder.path())? {
-            files.push(file?);
-        }
-        files.sort_by_key(|file| file.path().extension().is_some_and(|end| end == "idx"));
-        for file in files.iter().filter(|file| !file.file_name().to_string_lossy().starts_with("tmp_")) {
-            give(&file.path(), &into.join(file.file_name()))?;
-        }
-    }
-    Ok(())
-}
-
-fn give(from: &Path, to: &Path) -> io::Result<()> {
-    match std::fs::hard_link(from, to) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        // Another file system, or one without links.
-        Err(_) => {
-            let part = to.with_extension(format!("tmp-{}", std::process::id()));
-            std::fs::copy(from, &part)?;
-            std::fs::rename(&part, to)
-        }
-    }
 }

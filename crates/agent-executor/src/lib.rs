@@ -14,6 +14,8 @@ mod outbox;
 pub mod output;
 pub mod pipeline;
 pub mod processes;
+pub mod publish;
+pub mod refs;
 pub mod repository;
 pub mod run;
 mod runs;
