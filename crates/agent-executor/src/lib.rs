@@ -20,6 +20,7 @@ pub mod repository;
 pub mod run;
 mod runs;
 pub mod runtime;
+pub mod sandbox;
 pub mod service;
 pub mod shim;
 pub mod verify;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use coditect_core::FailureClass;
+use coditect_service::config::SandboxConfig;
 use coditect_service::trace::{self, Stage};
 use nix::fcntl::{Flock, FlockArg};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use crate::land::{self, Landing};
 use crate::repository::{Repositories, Repository, Standing};
 use crate::run::{self, SelfReport, Start};
 use crate::runtime::{self, AccountNotice, AccountStanding, Prepared};
+use crate::sandbox::{Sandbox, SandboxError};
 use crate::verify::{self, Verifier};
 use crate::workspace::{Folders, Root, Swept};
 
@@ -38,6 +40,7 @@ pub struct Host {
     repositories: Repositories,
     shim: PathBuf,
     env: Vec<(String, String)>,
+    sandbox: Sandbox,
     _owned: Flock<File>,
 }
 
@@ -47,6 +50,9 @@ pub enum HostError {
     /// The folder cannot be made or read.
     #[error("the executor's folder {} cannot be used", .0.display())]
     Folder(PathBuf, #[source] std::io::Error),
+    /// Commands cannot be confined as the configuration demands.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// It belongs to a process that is running.
     #[error("the executor's folder {} is in use by another executor; give each its own", .0.display())]
     InUse(PathBuf),
@@ -64,13 +70,21 @@ impl Host {
         let git = Git::new(&made.path().join("git-home"), git_env);
         let repositories = Repositories::new(git.clone(), made.path().join("repositories"));
         let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-        Ok(Self { root: made, git, repositories, shim, env: env.collect(), _owned: owned })
+        let sandbox = Sandbox::open(&SandboxConfig::default(), &shim)?;
+        Ok(Self { root: made, git, repositories, shim, env: env.collect(), sandbox, _owned: owned })
     }
 
     /// Takes this for the executor's environment, of which agents see what is allowed.
     #[must_use]
     pub fn with_env(mut self, env: Vec<(String, String)>) -> Self {
         self.env = env;
+        self
+    }
+
+    /// Confines commands in this way.
+    #[must_use]
+    pub fn with_sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = sandbox;
         self
     }
 
@@ -101,6 +115,12 @@ impl Host {
     #[must_use]
     pub const fn git(&self) -> &Git {
         &self.git
+    }
+
+    /// How commands are confined here.
+    #[must_use]
+    pub const fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     pub(crate) fn shim(&self) -> &Path {
@@ -179,6 +199,7 @@ impl Attempt<'_> {
         let mut env = run::environment(self.host.env(), &job.env_allow, job);
         env.retain(|(name, _)| own.iter().all(|(ours, _)| ours != name));
         env.extend(own);
+        let confine = self.host.sandbox().confinement();
         let start = Start {
             shim: self.host.shim(),
             argv,
@@ -191,6 +212,8 @@ impl Attempt<'_> {
             grace: job.limits.kill_grace,
             log_bytes: job.limits.log_bytes,
             secrets: &secrets,
+            confine: &confine,
+            front: None,
             reader: reader.as_deref_mut().map(|reader| reader as &mut dyn runtime::Reader),
         };
         let ended = run::run(start, self.control, self.cancel).await?;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,7 @@ use crate::job::{DEFAULT_ENV, Failure, Job};
 use crate::output::{Lines, Meaning, Sink};
 use crate::processes;
 use crate::runtime::{Conclusion, Reader, Spent};
+use crate::sandbox::Confinement;
 use crate::shim::{self, Cause, Order, Report, Spec};
 
 /// How long a shim that was told to stop may take beyond the grace it gives.
@@ -49,6 +51,11 @@ pub struct Start<'a> {
     pub log_bytes: usize,
     /// What is struck out of all that is kept of its output.
     pub secrets: &'a [String],
+    /// What it may see and reach.
+    pub confine: &'a Confinement,
+    /// Where [`crate::sandbox::Network::Loopback`] is asked for and there are network namespaces: takes the socket that
+    /// listens on that port, before the command starts.
+    pub front: Option<oneshot::Sender<std::net::TcpListener>>,
     /// Understands its standard output; none: the lines speak for themselves.
     pub reader: Option<&'a mut dyn Reader>,
 }

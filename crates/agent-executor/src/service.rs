@@ -23,6 +23,7 @@ use tracing::{Instrument, debug, info};
 use crate::api::Api;
 use crate::outbox::Outbox;
 use crate::pipeline::Host;
+use crate::sandbox::Sandbox;
 use crate::worker::{Worker, outbox_folder};
 
 /// How long a call to the orchestrator may take.
@@ -37,7 +38,8 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let config = Arc::clone(&service.config);
     let root = std::path::absolute(&config.executor.data_dir).context("executor.data_dir is no path")?;
     let binary = std::env::current_exe().context("cannot find this program's own file")?;
-    let host = Arc::new(Host::open(&root, binary, &git::access())?);
+    let sandbox = Sandbox::open(&config.executor.sandbox, &binary)?;
+    let host = Arc::new(Host::open(&root, binary, &git::access())?.with_sandbox(sandbox));
     let name = name(&root).with_context(|| format!("cannot keep a name in {}", root.display()))?;
     let swept = host.sweep(&[]).await?;
     info!(executor = name, slots = config.executor.slots, swept = ?swept, "ready to work");

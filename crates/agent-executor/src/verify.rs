@@ -41,6 +41,7 @@ pub async fn verify(of: Verifier<'_>, commit: &str, evidence: &mut Evidence) -> 
     }
     folders.prepare_verify(repository, job, commit).await?;
     let env = run::environment(host.env(), &job.verify_env_allow, job);
+    let confine = host.sandbox().confinement();
     for command in &job.verify {
         control.say(format!("verify: {command}"));
         let start = Start {
@@ -55,6 +56,8 @@ pub async fn verify(of: Verifier<'_>, commit: &str, evidence: &mut Evidence) -> 
             grace: job.limits.kill_grace,
             log_bytes: job.limits.log_bytes,
             secrets: &[],
+            confine: &confine,
+            front: None,
             reader: None,
         };
         let ended = run::run(start, control, cancel).await?;

@@ -13,6 +13,7 @@ mod load;
 mod plan_path;
 mod reload;
 mod rules;
+mod sandbox;
 mod secret;
 mod work;
 
@@ -34,6 +35,7 @@ pub use infrastructure::{
 pub use load::DEFAULT_FILE;
 pub use plan_path::PlanPath;
 pub use reload::{Live, Reloaded, reload};
+pub use sandbox::{SandboxConfig, SandboxMode, SandboxNetwork};
 pub use secret::{SecretText, SecretUrl};
 pub use work::{
     ClaudeConfig, CyclePolicy, CyclesConfig, DispatchConfig, ExecutorConfig, OptionalTasks, PermissionMode, PlanConfig,

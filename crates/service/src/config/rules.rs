@@ -23,6 +23,7 @@ pub(super) fn broken(config: &Config, in_file: impl Fn(&str) -> bool) -> Vec<Bro
     combinations(config, &mut broken);
     broken.extend(accounts::broken(config));
     broken.extend(super::agents::broken(&config.agents));
+    broken.extend(super::sandbox::broken(&config.executor.sandbox));
     url("database.url", &config.database.url, &["sqlite", "postgres", "postgresql"], &in_file, &mut broken);
     let redis = ["redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"];
     url("redis.url", &config.redis.url, &redis, &in_file, &mut broken);

@@ -6,8 +6,8 @@ use coditect_core::{InvalidRetryPolicy, RetryPolicy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SecretText;
 use super::plan_path::PlanPath;
+use super::{SandboxConfig, SecretText};
 
 /// The project that is worked on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -275,6 +275,8 @@ pub struct ExecutorConfig {
     /// Names of the environment variables that an agent gets from the executor's environment, beside the few that
     /// every program needs.
     pub env_allow: Vec<String>,
+    /// What agents, and the setup and verify commands of a repository, may see and reach.
+    pub sandbox: SandboxConfig,
     /// The folder for clones, worktrees and logs.
     pub data_dir: String,
     /// The orchestrator's gRPC server, as a URL; or those of several instances, separated by commas.
@@ -295,6 +297,7 @@ impl Default for ExecutorConfig {
             log_limit_bytes: 16 * 1_024 * 1_024,
             lease_ms: 15_000,
             env_allow: Vec::new(),
+            sandbox: SandboxConfig::default(),
             data_dir: ".coditect/executor".into(),
             orchestrator: "http://127.0.0.1:7001".into(),
         }
