@@ -46,16 +46,15 @@ impl Orchestrator {
 
     /// Applies one result, if its attempt is current; else records nothing and says so.
     pub(crate) async fn apply(&self, result: &ResultEntry) -> Result<(), StoreError> {
-        if result.kind == ResultKind::Progress {
-            return Ok(());
-        }
         let (Ok(task), Ok(attempt)) = (result.task.parse(), result.attempt.parse()) else {
             warn!(task = result.task, attempt = result.attempt, "a result names no task and attempt of ours");
             return Ok(());
         };
         let fence = Fence { task, attempt, token: result.token };
-        if result.kind == ResultKind::Account {
-            return self.account_said(&fence, result, self.clock.now_ms()).await;
+        match result.kind {
+            ResultKind::Progress => return self.used(&fence, result).await,
+            ResultKind::Account => return self.account_said(&fence, result, self.clock.now_ms()).await,
+            ResultKind::Finished => {}
         }
         let end = AttemptEnd {
             failure: result.failure,
@@ -74,6 +73,15 @@ impl Orchestrator {
                 self.failed(&fence, class, result.reset_at_ms, end).await
             }
         }
+    }
+
+    /// Notes what an attempt has used so far: it counts though the attempt may never tell how it ended.
+    async fn used(&self, fence: &Fence, result: &ResultEntry) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        let (cost, read, written) =
+            (result.cost_usd.map(micros), result.tokens_in.map(tokens), result.tokens_out.map(tokens));
+        tx.keep_usage(fence.attempt, fence.token, cost, read, written).await?;
+        tx.commit().await
     }
 
     async fn landed(&self, fence: &Fence, end: AttemptEnd) -> Result<(), StoreError> {

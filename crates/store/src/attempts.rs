@@ -220,15 +220,47 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Keeps what came too late of an attempt that has ended: what it used, and what it left as evidence, unless that
-    /// is known. How it ended stays as it is.
+    /// Notes what an open attempt has used so far, where that is more than is known. False: it is not open.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn keep_usage(
+        &mut self,
+        id: AttemptId,
+        token: i64,
+        cost_micros: Option<i64>,
+        tokens_in: Option<i64>,
+        tokens_out: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE attempts SET \
+             cost_micros = CASE WHEN COALESCE(cost_micros, 0) < $1 THEN $1 ELSE cost_micros END, \
+             tokens_in = CASE WHEN COALESCE(tokens_in, 0) < $2 THEN $2 ELSE tokens_in END, \
+             tokens_out = CASE WHEN COALESCE(tokens_out, 0) < $3 THEN $3 ELSE tokens_out END \
+             WHERE id = $4 AND token = $5 AND ended_at_ms IS NULL",
+        )
+        .bind(cost_micros.unwrap_or_default())
+        .bind(tokens_in.unwrap_or_default())
+        .bind(tokens_out.unwrap_or_default())
+        .bind(id.to_string())
+        .bind(token)
+        .execute(&mut *self.inner)
+        .await
+        .map_err(StoreError::during("note what an attempt has used"))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Keeps what came too late of an attempt that has ended: what it used, where that is more than is known, and what it
+    /// left as evidence, unless that is known. How it ended stays as it is.
     ///
     /// # Errors
     /// The database failed.
     pub async fn keep_late(&mut self, id: AttemptId, token: i64, end: AttemptEnd) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE attempts SET cost_micros = COALESCE(cost_micros, $1), tokens_in = COALESCE(tokens_in, $2), \
-             tokens_out = COALESCE(tokens_out, $3), evidence = COALESCE(evidence, $4), \
+            "UPDATE attempts SET \
+             cost_micros = CASE WHEN COALESCE(cost_micros, -1) < $1 THEN $1 ELSE cost_micros END, \
+             tokens_in = CASE WHEN COALESCE(tokens_in, -1) < $2 THEN $2 ELSE tokens_in END, \
+             tokens_out = CASE WHEN COALESCE(tokens_out, -1) < $3 THEN $3 ELSE tokens_out END, evidence = COALESCE(evidence, $4), \
              runtime_version = COALESCE(runtime_version, $5) \
              WHERE id = $6 AND token = $7 AND ended_at_ms IS NOT NULL",
         )
@@ -280,7 +312,8 @@ impl Tx {
         };
         sqlx::query(
             "UPDATE attempts SET state = $1, ended_at_ms = $2, failure = $3, message = $4, commit_id = $5, \
-             evidence = COALESCE($6, evidence), cost_micros = $7, tokens_in = $8, tokens_out = $9, \
+             evidence = COALESCE($6, evidence), cost_micros = COALESCE($7, cost_micros), \
+             tokens_in = COALESCE($8, tokens_in), tokens_out = COALESCE($9, tokens_out), \
              runtime_version = $10 WHERE id = $11 AND ended_at_ms IS NULL",
         )
         .bind(if landed { "landed" } else { "failed" })

@@ -155,10 +155,30 @@ pub(crate) async fn what_a_stopped_attempt_used_is_kept_when_it_is_told_and_coun
     intervene(database, "a", Trigger::Cancel).await;
     late(token + 1, 8).await;
     late(token, 9).await;
-    late(token, 10).await;
+    late(token, 8).await;
     let end = cost().await;
     assert_eq!((end.cost_micros, end.failure), (Some(9), Some(FailureClass::Cancelled)));
     assert_eq!(database.store.spent(0, 0).await.unwrap().get("default"), Some(&9));
+}
+
+pub(crate) async fn what_an_attempt_uses_is_known_while_it_runs_and_after_it_was_lost(database: &Database) {
+    let token = assigned(database).await;
+    claim(database, 1, token).await;
+    let used = async |token, cost, read| {
+        write(database, async |tx| tx.keep_usage(attempt(1), token, cost, read, None).await.unwrap()).await
+    };
+    let kept = async || {
+        let end = database.store.attempt(attempt(1)).await.unwrap().unwrap().end;
+        (end.cost_micros, end.tokens_in, end.tokens_out)
+    };
+    assert!(used(token, Some(5), Some(100)).await);
+    assert!(used(token, Some(3), None).await, "told late, and less than is known");
+    assert!(!used(token + 1, Some(50), None).await, "of another attempt");
+    assert_eq!(kept().await, (Some(5), Some(100), None));
+    let (trigger, class, reason) = (Trigger::Requeue, FailureClass::ExecutorLost, String::new());
+    change(database, "a", Change::Fail { trigger, class, reason, due_at_ms: None }, AttemptEnd::default()).await;
+    assert_eq!(kept().await, (Some(5), Some(100), None), "it never told its end");
+    assert!(!used(token, Some(9), None).await, "it has ended");
 }
 
 pub(crate) async fn earlier_failures_are_those_of_the_generation_that_were_the_tasks_own(database: &Database) {

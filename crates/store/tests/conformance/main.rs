@@ -152,6 +152,7 @@ on_both_engines! {
         a_breaker_is_changed_only_as_it_was_seen,
         an_attempt_keeps_why_it_has_its_agent_and_what_ran,
         what_a_stopped_attempt_used_is_kept_when_it_is_told_and_counts,
+        what_an_attempt_uses_is_known_while_it_runs_and_after_it_was_lost,
         earlier_failures_are_those_of_the_generation_that_were_the_tasks_own,
         answers_and_the_agent_a_person_chose_are_kept,
         the_agents_are_those_that_were_found_last,
