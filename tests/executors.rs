@@ -90,7 +90,7 @@ async fn an_executor_that_drains_takes_nothing_new_and_finishes_what_it_has() {
     let project = Project::new(&plan(&title(shared.path()), &[("1.1", &slow), ("1.2", "echo done > 1.2.txt")]));
     let database = Database::sqlite().await;
     let folder = format!("[\"{}\"]", shared.path().display());
-    let settings = [("CODITECT_EXECUTOR__SLOTS", "1")];
+    let settings = [("CODITECT_EXECUTOR__SANDBOX__READ", folder.as_str()), ("CODITECT_EXECUTOR__SLOTS", "1")];
     let mut cluster = Cluster::single(&project, &database.url, database.again().await, &settings);
     let first = cluster.add_executor("first", &[]);
     until(&cluster, "a task runs", async || {
@@ -125,7 +125,8 @@ async fn what_an_executor_cannot_finish_in_its_grace_goes_back_and_costs_no_atte
     let project = Project::new(&plan(&title(shared.path()), &[("1.1", &slow)]));
     let database = Database::sqlite().await;
     let folder = format!("[\"{}\"]", shared.path().display());
-    let settings = [("CODITECT_SHUTDOWN__DRAIN_LIMIT_MS", "500")];
+    let settings =
+        [("CODITECT_EXECUTOR__SANDBOX__READ", folder.as_str()), ("CODITECT_SHUTDOWN__DRAIN_LIMIT_MS", "500")];
     let mut cluster = Cluster::single(&project, &database.url, database.again().await, &settings);
     let first = cluster.add_executor("first", &[]);
     until(&cluster, "it runs", async || is(&cluster, "1.1", TaskState::Running).await).await;
@@ -154,7 +155,7 @@ async fn an_executor_that_is_cut_off_kills_its_agents_within_their_lease_and_rep
     let project = Project::new(&plan(&title(shared.path()), &[("1.1", &slow)]));
     let database = Database::sqlite().await;
     let folder = format!("[\"{}\"]", shared.path().display());
-    let settings: [(&str, &str); 0] = [];
+    let settings = [("CODITECT_EXECUTOR__SANDBOX__READ", folder.as_str())];
     let mut cluster = Cluster::single(&project, &database.url, database.again().await, &settings);
     cluster.add_executor("first", &[]);
     until(&cluster, "it runs", async || is(&cluster, "1.1", TaskState::Running).await).await;
@@ -197,6 +198,7 @@ async fn a_hundred_attempts_at_once_in_one_executor_are_all_accounted_for_in_bou
     let database = Database::sqlite().await;
     let folder = format!("[\"{}\"]", shared.path().display());
     let settings = [
+        ("CODITECT_EXECUTOR__SANDBOX__WRITE", folder.as_str()),
         ("CODITECT_EXECUTOR__SLOTS", "100"),
         ("CODITECT_DISPATCH__MAX_CONCURRENT", "100"),
         ("CODITECT_EXECUTOR__LOG_LIMIT_BYTES", "1048576"),
