@@ -42,6 +42,8 @@ impl Orchestrator {
             earlier_failures: earlier_failures.collect(),
             answers: answers.collect(),
             max_cost_usd: dollars(left.max(0)),
+            start_from: None,
+            handover: None,
         })
     }
 

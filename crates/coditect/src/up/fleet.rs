@@ -15,7 +15,7 @@ use super::child::{self, Event, Order, Spec};
 use super::home::Home;
 use super::ports::Ports;
 use super::screen::Screen;
-use super::settings::{DATABASE, Settings, TOKEN, WEBHOOK};
+use super::settings::{DATABASE, FORGE, Settings, TOKEN, WEBHOOK};
 use super::{checks, redis};
 use crate::failure::{Failure, at};
 use crate::output;
@@ -81,6 +81,9 @@ impl Fleet {
             }
             if service != ServiceName::SyncDaemon {
                 environment.extend(WEBHOOK.map(|name| (name.to_owned(), None)));
+            }
+            if !matches!(service, ServiceName::Orchestrator | ServiceName::AgentExecutor) {
+                environment.extend(FORGE.map(|name| (name.to_owned(), None)));
             }
             specs.push(Spec {
                 name: service.as_str(),

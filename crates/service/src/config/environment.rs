@@ -13,11 +13,12 @@ const PREFIX: &str = "CODITECT_";
 const SEPARATOR: &str = "__";
 
 /// Secrets: the variable (with its `…_FILE` variant) and the setting.
-const SECRETS: [(&str, &str); 4] = [
+const SECRETS: [(&str, &str); 5] = [
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),
     ("CODITECT_HTTP_TOKEN", "http.token"),
     ("CODITECT_PLAN_WEBHOOK_SECRET", "plan.webhook_secret"),
+    ("CODITECT_FORGE_TOKEN", "landing.forge.token"),
 ];
 
 /// The environment variables that hold settings.

@@ -9,6 +9,7 @@ mod environment;
 mod error;
 mod http;
 mod infrastructure;
+mod landing;
 mod load;
 mod plan_path;
 mod reload;
@@ -32,6 +33,7 @@ pub use infrastructure::{
     AdminListenConfig, DatabaseConfig, GrpcListenConfig, ListenConfig, LogConfig, LogFormat, RedisConfig,
     ShutdownConfig,
 };
+pub use landing::{ForgeConfig, ForgeKind, LandingConfig, LandingMode};
 pub use load::DEFAULT_FILE;
 pub use plan_path::PlanPath;
 pub use reload::{Live, Reloaded, reload};
@@ -75,6 +77,8 @@ pub struct Config {
     pub executor: ExecutorConfig,
     /// How results are verified.
     pub verify: VerifyConfig,
+    /// How a verified result reaches the target branch.
+    pub landing: LandingConfig,
     /// What follows a failed attempt.
     pub retry: RetryConfig,
     /// The loops that repair.
@@ -109,6 +113,7 @@ impl Default for Config {
             backup: Default::default(),
             executor: Default::default(),
             verify: Default::default(),
+            landing: Default::default(),
             retry: Default::default(),
             reconcile: Default::default(),
             listen: Default::default(),

@@ -10,7 +10,7 @@ type Broken = (String, Option<String>, String);
 
 /// Whether the value of `path` must not be shown.
 pub(super) fn is_secret(path: &str) -> bool {
-    matches!(path, "http.token" | "plan.webhook_secret")
+    matches!(path, "http.token" | "plan.webhook_secret" | "landing.forge.token")
         || ["database", "redis"].iter().any(|section| path == *section || path.starts_with(&format!("{section}.")))
 }
 
@@ -24,12 +24,14 @@ pub(super) fn broken(config: &Config, in_file: impl Fn(&str) -> bool) -> Vec<Bro
     broken.extend(accounts::broken(config));
     broken.extend(super::agents::broken(&config.agents));
     broken.extend(super::sandbox::broken(&config.executor.sandbox));
+    broken.extend(super::landing::broken(config));
     url("database.url", &config.database.url, &["sqlite", "postgres", "postgresql"], &in_file, &mut broken);
     let redis = ["redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"];
     url("redis.url", &config.redis.url, &redis, &in_file, &mut broken);
     for (path, variable, secret) in [
         ("http.token", "CODITECT_HTTP_TOKEN", &config.http.token),
         ("plan.webhook_secret", "CODITECT_PLAN_WEBHOOK_SECRET", &config.plan.webhook_secret),
+        ("landing.forge.token", "CODITECT_FORGE_TOKEN", &config.landing.forge.token),
     ] {
         secret_text(path, variable, secret.as_ref(), &in_file, &mut broken);
     }
@@ -125,7 +127,7 @@ fn names(config: &Config, broken: &mut Vec<Broken>) {
 }
 
 /// As `git check-ref-format --branch` has it.
-fn is_branch(name: &str) -> bool {
+pub(super) fn is_branch(name: &str) -> bool {
     let forbidden = |c: char| c.is_ascii_control() || " ~^:?*[\\".contains(c);
     let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
     !name.contains(forbidden)
