@@ -15,12 +15,12 @@ use tracing::Instrument;
 use crate::access;
 use crate::candidate::{self, Candidate};
 use crate::git::{Git, tail};
-use crate::job::{Evidence, Failure, Job, Outcome};
+use crate::job::{Evidence, Failure, Job, Outcome, Runtime};
 use crate::land::{self, Landing};
 use crate::repository::{Repositories, Repository, Standing};
 use crate::run::{self, SelfReport, Start};
 use crate::runtime::{self, AccountNotice, AccountStanding, Prepared};
-use crate::sandbox::{Sandbox, SandboxError};
+use crate::sandbox::{self, Network, Sandbox, SandboxError};
 use crate::verify::{self, Verifier};
 use crate::workspace::{Folders, Root, Swept};
 
@@ -70,7 +70,7 @@ impl Host {
         let git = Git::new(&made.path().join("git-home"), git_env);
         let repositories = Repositories::new(git.clone(), made.path().join("repositories"));
         let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-        let sandbox = Sandbox::open(&SandboxConfig::default(), &shim)?;
+        let sandbox = Sandbox::open(&SandboxConfig::default(), &shim)?.hiding(made.path());
         Ok(Self { root: made, git, repositories, shim, env: env.collect(), sandbox, _owned: owned })
     }
 
@@ -84,7 +84,7 @@ impl Host {
     /// Confines commands in this way.
     #[must_use]
     pub fn with_sandbox(mut self, sandbox: Sandbox) -> Self {
-        self.sandbox = sandbox;
+        self.sandbox = sandbox.hiding(self.root.path());
         self
     }
 
@@ -173,7 +173,10 @@ impl Attempt<'_> {
         };
         self.cancellable(folders.prepare(&repository, job, &base)).instrument(trace::stage(Stage::Prepare)).await?;
         self.control.say(format!("worktree of `{}` at {base}", job.target_branch));
-        self.agent().instrument(trace::stage(Stage::Agent)).await?;
+        if let Some(off) = self.host.sandbox().off() {
+            self.control.say(off.to_owned());
+        }
+        self.agent(&repository).instrument(trace::stage(Stage::Agent)).await?;
         let cancel = self.cancel;
         let squash = candidate::squash(&repository, folders, job, &base, &mut self.evidence);
         let commit = cancellable(cancel, squash).await.map_err(|failure| self.unchanged(failure))?;
@@ -183,7 +186,7 @@ impl Attempt<'_> {
     }
 
     /// Runs the agent; anything but success is a failure.
-    async fn agent(&mut self) -> Result<(), Failure> {
+    async fn agent(&mut self, repository: &Repository) -> Result<(), Failure> {
         let job = self.job;
         let folders = self.folders;
         let host_env = self.host.env();
@@ -199,7 +202,11 @@ impl Attempt<'_> {
         let mut env = run::environment(self.host.env(), &job.env_allow, job);
         env.retain(|(name, _)| own.iter().all(|(ours, _)| ours != name));
         env.extend(own);
-        let confine = self.host.sandbox().confinement();
+        let mut confine = self.host.sandbox().confinement().reading(sandbox::borrowed(repository.objects()));
+        if matches!(job.runtime, Runtime::Claude(_)) {
+            // It has to reach its API.
+            confine = confine.reaching(Network::Host);
+        }
         let start = Start {
             shim: self.host.shim(),
             argv,

@@ -18,11 +18,14 @@ use crate::job::{DEFAULT_ENV, Failure, Job};
 use crate::output::{Lines, Meaning, Sink};
 use crate::processes;
 use crate::runtime::{Conclusion, Reader, Spent};
-use crate::sandbox::Confinement;
+use crate::sandbox::{Confinement, Network, command, handover};
 use crate::shim::{self, Cause, Order, Report, Spec};
 
 /// How long a shim that was told to stop may take beyond the grace it gives.
 const SHIM_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long the shim may take to hand the front socket over.
+const FRONT_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long output is waited for after everything that could print is dead.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
@@ -181,7 +184,8 @@ pub fn environment(host: &[(String, String)], allow: &[String], job: &Job) -> Ve
 pub async fn run(mut order: Start<'_>, control: &Control, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let mut lease = control.lease();
     let started = Instant::now();
-    let mut shim = Shim::start(&order, lease.as_ref()).await?;
+    let front = order.front.take();
+    let mut shim = Shim::start(&order, lease.as_ref(), front).await?;
     let mut sink = Sink::new(control.log(), order.log_bytes);
     let reader = order.reader.take();
     let mut streams =
@@ -314,7 +318,11 @@ struct Shim {
 }
 
 impl Shim {
-    async fn start(order: &Start<'_>, lease: Option<&Lease>) -> Result<Self, Failure> {
+    async fn start(
+        order: &Start<'_>,
+        lease: Option<&Lease>,
+        front: Option<oneshot::Sender<std::net::TcpListener>>,
+    ) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| {
             Failure::config(format!("the supervising process {} could not be started: {error}", order.shim.display()))
         };
@@ -330,10 +338,12 @@ impl Shim {
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(failed(std::io::ErrorKind::BrokenPipe.into()));
         };
-        let (reports, mut orders) = UnixStream::from_std(ours).map_err(failed)?.into_split();
+        let mut ours = UnixStream::from_std(ours).map_err(failed)?;
 
         let mut env = order.env.clone();
         env.push(("HOME".to_owned(), order.home.to_string_lossy().into_owned()));
+        let confine = command::complete(order.confine, &order.argv, order.cwd, order.home, &mut env).map_err(failed)?;
+        let fronted = confine.layers.network && matches!(confine.network, Network::Loopback { .. });
         let spec = Spec {
             argv: order.argv.clone(),
             cwd: PathBuf::from(order.cwd),
@@ -341,17 +351,14 @@ impl Shim {
             stdin: order.stdin.clone(),
             lease_ms: lease.map(|lease| millis(lease.remaining())),
             grace_ms: millis(order.grace),
+            confine,
         };
         let mut line = serde_json::to_string(&spec).map_err(|error| failed(error.into()))?;
         line.push('\n');
-        orders.write_all(line.as_bytes()).await.map_err(failed)?;
-        Ok(Self {
-            child,
-            stdout,
-            stderr,
-            reports: Reports { reader: BufReader::new(reports), line: Vec::new() },
-            orders,
-        })
+        ours.write_all(line.as_bytes()).await.map_err(failed)?;
+        let said = if fronted { take_front(&ours, front).await.map_err(failed)? } else { Vec::new() };
+        let (reports, orders) = ours.into_split();
+        Ok(Self { child, stdout, stderr, reports: Reports { reader: BufReader::new(reports), line: said }, orders })
     }
 
     /// Leaves nothing behind, whatever happened to the shim.
@@ -362,6 +369,32 @@ impl Shim {
         let _ = self.child.kill().await;
         let home = home.to_owned();
         let _ = tokio::task::spawn_blocking(move || processes::kill_by_home(|at| at == home)).await;
+    }
+}
+
+/// Takes the front socket from the shim and gives it on. Without one, the beginning of what the shim said instead.
+async fn take_front(
+    shim: &UnixStream,
+    front: Option<oneshot::Sender<std::net::TcpListener>>,
+) -> std::io::Result<Vec<u8>> {
+    let receive = async {
+        loop {
+            shim.readable().await?;
+            match shim.try_io(tokio::io::Interest::READABLE, || handover::receive(shim)) {
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                received => return received,
+            }
+        }
+    };
+    match timeout(FRONT_LIMIT, receive).await?? {
+        Ok(listener) => {
+            if let Some(front) = front {
+                // Whoever does not want it any more has given up the attempt.
+                let _ = front.send(listener);
+            }
+            Ok(Vec::new())
+        }
+        Err(said) => Ok(said),
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::{Channel, Endpoint};
-use tracing::{Instrument, debug, info};
+use tracing::{Instrument, debug, info, warn};
 
 use crate::api::Api;
 use crate::outbox::Outbox;
@@ -39,6 +39,10 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let root = std::path::absolute(&config.executor.data_dir).context("executor.data_dir is no path")?;
     let binary = std::env::current_exe().context("cannot find this program's own file")?;
     let sandbox = Sandbox::open(&config.executor.sandbox, &binary)?;
+    match sandbox.off() {
+        Some(off) => warn!("{off}; see docs/sandbox.md"),
+        None => info!("commands are confined"),
+    }
     let host = Arc::new(Host::open(&root, binary, &git::access())?.with_sandbox(sandbox));
     let name = name(&root).with_context(|| format!("cannot keep a name in {}", root.display()))?;
     let swept = host.sweep(&[]).await?;

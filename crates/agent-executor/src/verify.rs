@@ -9,6 +9,7 @@ use crate::job::{Evidence, Failure, Job, VerifyResult};
 use crate::pipeline::Host;
 use crate::repository::Repository;
 use crate::run::{self, End, Start};
+use crate::sandbox;
 use crate::workspace::Folders;
 
 /// How much of a failing command's output its message repeats.
@@ -41,7 +42,8 @@ pub async fn verify(of: Verifier<'_>, commit: &str, evidence: &mut Evidence) -> 
     }
     folders.prepare_verify(repository, job, commit).await?;
     let env = run::environment(host.env(), &job.verify_env_allow, job);
-    let confine = host.sandbox().confinement();
+    let borrowed = sandbox::borrowed(repository.objects());
+    let confine = host.sandbox().confinement().reading(borrowed).reading([&folders.objects]);
     for command in &job.verify {
         control.say(format!("verify: {command}"));
         let start = Start {

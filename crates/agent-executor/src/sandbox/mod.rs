@@ -5,10 +5,31 @@
 //! its own, gives it a root folder of its own, takes every capability from it and repeats the rules to Landlock, each
 //! where the machine allows it. `docs/sandbox.md` says what that protects against and what it does not.
 
+pub(crate) mod command;
+#[cfg(unix)]
+pub(crate) mod handover;
+#[cfg(target_os = "linux")]
+pub(crate) mod landlock;
+#[cfg(target_os = "linux")]
+mod loopback;
+#[cfg(target_os = "linux")]
+mod mounts;
+#[cfg(target_os = "linux")]
+pub(crate) mod namespaces;
+mod objects;
+#[cfg(target_os = "linux")]
+pub(crate) mod privileges;
+pub mod probe;
+#[cfg(target_os = "linux")]
+pub(crate) mod root;
+mod view;
+
 use std::path::{Path, PathBuf};
 
 use coditect_service::config::{SandboxConfig, SandboxMode, SandboxNetwork};
 use serde::{Deserialize, Serialize};
+
+pub use objects::borrowed;
 
 /// What a command reaches of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,7 +50,10 @@ pub enum Network {
 /// The parts a confinement is made of. Those that are false the machine does not allow, or nobody wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Layers {
-    /// A PID namespace (and user and IPC namespaces): the whole process tree ends with its first process.
+    /// No capability, and no way to one: `sudo` and the like do nothing.
+    pub privileges: bool,
+    /// A PID namespace (and user and IPC namespaces): the whole process tree ends with its first process. Without it
+    /// there are no other namespaces either.
     pub processes: bool,
     /// A mount namespace: a root folder in which only what is allowed exists.
     pub files: bool,
@@ -49,10 +73,22 @@ pub struct Confinement {
     pub read: Vec<PathBuf>,
     /// Files and folders it may write.
     pub write: Vec<PathBuf>,
+    /// What is not seen though it is in a folder that may be read or written.
+    pub hide: Vec<PathBuf>,
+    /// What it sees as `/tmp`; the folder exists.
+    pub tmp: Option<PathBuf>,
     /// What it reaches of the network.
     pub network: Network,
     /// What of this is applied.
     pub layers: Layers,
+}
+
+impl Layers {
+    /// Whether anything of a confinement is applied.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self != Self::default()
+    }
 }
 
 impl Confinement {
@@ -90,13 +126,17 @@ impl Confinement {
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     base: Confinement,
+    off: Option<String>,
 }
 
 /// Why commands cannot be confined as they have to be.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// `executor.sandbox.mode` is `required`, and this machine lacks parts.
-    #[error("executor.sandbox.mode is `required`, and this machine does not allow all of it: {0}; see docs/sandbox.md")]
+    #[error(
+        "executor.sandbox.mode is \"required\", and this machine does not allow: {0}. docs/sandbox.md says how to \
+         allow it; with \"auto\" the executor does without"
+    )]
     Missing(String),
 }
 
@@ -105,23 +145,55 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`SandboxError::Missing`] where the mode is `required`.
-    pub fn open(config: &SandboxConfig, _binary: &Path) -> Result<Self, SandboxError> {
+    pub fn open(config: &SandboxConfig, binary: &Path) -> Result<Self, SandboxError> {
         let SandboxConfig { mode, network, read, write, hosts: _ } = config;
         if *mode == SandboxMode::Off {
-            return Ok(Self { base: Confinement::off() });
+            let off = "commands are not confined here: executor.sandbox.mode is \"off\"".to_owned();
+            return Ok(Self { base: Confinement::off(), off: Some(off) });
         }
-        let network = match network {
-            SandboxNetwork::Closed => Network::Closed,
-            SandboxNetwork::Host => Network::Host,
+        let probe::Found { layers, missing } = probe::ask(binary);
+        let missing = missing.join("; ");
+        if *mode == SandboxMode::Required && !missing.is_empty() {
+            return Err(SandboxError::Missing(missing));
+        }
+        let (network, layers) = match network {
+            SandboxNetwork::Closed => (Network::Closed, layers),
+            SandboxNetwork::Host => (Network::Host, Layers { network: false, ..layers }),
         };
         let paths = |paths: &[String]| paths.iter().map(|path| expanded(path)).collect();
-        Ok(Self { base: Confinement { read: paths(read), write: paths(write), network, layers: Layers::default() } })
+        let root = nix::unistd::geteuid().is_root();
+        let hide = if root { view::for_root_only() } else { Vec::new() };
+        let base = Confinement { read: paths(read), write: paths(write), hide, tmp: None, network, layers };
+        let off = (!missing.is_empty())
+            .then(|| format!("this machine does not confine commands in full; missing: {missing}"));
+        Ok(Self { base, off })
+    }
+
+    /// The same, with this out of every command's sight.
+    #[must_use]
+    pub fn hiding(mut self, path: &Path) -> Self {
+        self.base.hide.push(path.to_owned());
+        self
+    }
+
+    /// The same as on a machine that allows no namespaces.
+    #[must_use]
+    pub fn without_namespaces(mut self) -> Self {
+        let Layers { privileges, landlock, .. } = self.base.layers;
+        self.base.layers = Layers { privileges, landlock, ..Layers::default() };
+        self
     }
 
     /// What every command of this executor may see and reach; the caller adds what is the command's own.
     #[must_use]
     pub fn confinement(&self) -> Confinement {
         self.base.clone()
+    }
+
+    /// What of confinement is off here, and why, for the log of an attempt; none if nothing is.
+    #[must_use]
+    pub fn off(&self) -> Option<&str> {
+        self.off.as_deref()
     }
 }
 

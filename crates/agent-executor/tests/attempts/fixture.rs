@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use agent_executor::job::{Author, Evidence, Job, Limits, Outcome, Runtime};
 use agent_executor::pipeline::{self, Control, Host, LogLine};
+use agent_executor::sandbox::Sandbox;
 use coditect_core::FailureClass;
+use coditect_service::config::{SandboxConfig, SandboxMode};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -40,12 +42,36 @@ impl Fixture {
         git(&origin, &["init", "-q", "-b", "main"]);
         git(&origin, &["config", "user.name", "Owner"]);
         git(&origin, &["config", "user.email", "owner@example.org"]);
+        std::fs::create_dir(dir.path().join("shared")).unwrap();
         let host = open_host(&dir.path().join("executor"));
-        Self { dir, host }
+        Self { dir, host }.with_sandbox(SandboxMode::Auto)
+    }
+
+    /// Its commands are confined as this says; they may write what is in `shared`.
+    pub(crate) fn with_sandbox(mut self, mode: SandboxMode) -> Self {
+        let write = vec![self.path("shared").to_string_lossy().into_owned()];
+        self.host = self.host.with_sandbox(sandbox(&SandboxConfig { mode, write, ..SandboxConfig::default() }));
+        self
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// A path that commands may write, too.
+    pub(crate) fn shared(&self, name: &str) -> PathBuf {
+        self.path("shared").join(name)
+    }
+
+    /// The processes of runs of this fixture, supervisors included.
+    pub(crate) fn running(&self) -> Vec<i32> {
+        running_at_home_below(self.dir.path())
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_nothing_runs(&self) {
+        let running = self.running();
+        assert!(running.is_empty(), "{running:?}");
     }
 
     pub(crate) fn origin(&self) -> PathBuf {
@@ -105,6 +131,22 @@ impl Fixture {
             assert!(left.is_empty(), "{left:?}");
         }
     }
+}
+
+pub(crate) fn sandbox(config: &SandboxConfig) -> Sandbox {
+    Sandbox::open(config, SHIM.as_ref()).unwrap()
+}
+
+/// The processes that are alive and whose `HOME` is below a folder. (A process id that an agent tells is one of its own
+/// namespace.)
+pub(crate) fn running_at_home_below(folder: &Path) -> Vec<i32> {
+    let home = format!("HOME={}", folder.display());
+    let at_home = |pid: &i32| {
+        let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environ.split(|byte| *byte == 0).any(|entry| entry.starts_with(home.as_bytes()))
+    };
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(at_home).collect()
 }
 
 pub(crate) fn open_host(root: &Path) -> Host {

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use coditect_service::config::SandboxMode;
 use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, TARGET, git, landed, open_host, run_on};
@@ -99,7 +100,7 @@ async fn what_an_agent_commits_itself_lands_as_one_commit_with_its_trailers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_generation_that_has_landed_is_not_run_again_and_a_new_one_is() {
     let fixture = Fixture::new();
-    let ran = fixture.path("ran");
+    let ran = fixture.shared("ran");
     let script = format!("echo x >> {}; date +%N > a", ran.display());
     let first = fixture.run(&fixture.job("1.1", &script)).await;
     let again = fixture.run(&fixture.job("1.1", &script)).await;
@@ -138,7 +139,7 @@ async fn a_bare_repository_may_land_on_its_current_branch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_hook_filter_or_setting_of_an_agent_or_the_origin_is_run_by_us() {
     let fixture = Fixture::new();
-    let trap = fixture.path("trap");
+    let trap = fixture.shared("trap");
     for hook in ["pre-receive", "update", "post-receive", "reference-transaction", "post-update"] {
         let path = fixture.origin().join(".git/hooks").join(hook);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -178,8 +179,8 @@ async fn a_repository_with_the_other_hash_works_too() {
 
 /// A verify command that counts how often it is run and has, the first time, a person change a path on the target.
 fn moved_while_verifying(fixture: &Fixture, path: &str) -> String {
-    let (count, clone) = (fixture.path("count"), fixture.path("person"));
-    git(fixture.dir.path(), &["clone", "-q", "origin", "person"]);
+    let (count, clone) = (fixture.shared("count"), fixture.shared("person"));
+    git(fixture.dir.path(), &["clone", "-q", "origin", "shared/person"]);
     git(&clone, &["push", "-q", "origin", &format!("main:{TARGET}")]);
     let push = format!(
         "cd {} && echo changed >> {path} && git add . && git -c user.name=P -c user.email=p@localhost commit -qm moved && \
@@ -191,12 +192,13 @@ fn moved_while_verifying(fixture: &Fixture, path: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_changes_plan_files_alone_does_not_invalidate_what_was_verified() {
-    let fixture = Fixture::new();
+    // The command is a person too, who pushes.
+    let fixture = Fixture::new().with_sandbox(SandboxMode::Off);
     let mut job = fixture.job("1.1", "echo done > a");
     job.verify = vec![moved_while_verifying(&fixture, "docs/PLAN.md")];
     let outcome = fixture.run(&job).await;
     landed(&outcome);
-    assert_eq!(std::fs::read_to_string(fixture.path("count")).unwrap(), "x\n");
+    assert_eq!(std::fs::read_to_string(fixture.shared("count")).unwrap(), "x\n");
     assert_eq!(fixture.show("docs/PLAN.md"), "- [ ] 1.1 a task\nchanged");
     assert_eq!(fixture.show("a"), "done");
     assert_eq!(fixture.git(&["rev-list", "--count", TARGET]), "3");
@@ -204,11 +206,12 @@ async fn a_commit_that_changes_plan_files_alone_does_not_invalidate_what_was_ver
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_changes_anything_else_has_the_result_verified_again() {
-    let fixture = Fixture::new();
+    // The command is a person too, who pushes.
+    let fixture = Fixture::new().with_sandbox(SandboxMode::Off);
     let mut job = fixture.job("1.1", "echo done > a");
     job.verify = vec![moved_while_verifying(&fixture, "README")];
     let outcome = fixture.run(&job).await;
     landed(&outcome);
-    assert_eq!(std::fs::read_to_string(fixture.path("count")).unwrap(), "x\nx\n");
+    assert_eq!(std::fs::read_to_string(fixture.shared("count")).unwrap(), "x\nx\n");
     assert_eq!(fixture.show("a"), "done");
 }

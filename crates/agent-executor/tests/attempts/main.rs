@@ -1,10 +1,12 @@
 //! Whole attempts, with a real git, real processes and real folders.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod daemons;
 mod fixture;
 mod landing;
 mod leftovers;
 mod outcomes;
 mod processes;
+mod secrets;
 mod shim;
 mod speed;

@@ -138,7 +138,7 @@ async fn a_protected_path_lands_as_it_was_and_that_is_noted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_is_checked_out_is_refused_before_the_agent_starts() {
     let fixture = Fixture::new();
-    let ran = fixture.path("ran");
+    let ran = fixture.shared("ran");
     let mut job = fixture.job("1.1", &format!("touch {}; echo a > a", ran.display()));
     job.target_branch = "main".to_owned();
     let outcome = fixture.run(&job).await;

@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use agent_executor::pipeline::{self, Lease, LineKind};
 use coditect_core::FailureClass;
+use coditect_service::config::SandboxMode;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -19,21 +20,23 @@ fn daemon(file: &std::path::Path) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_left_the_process_group_does_not_outlive_its_attempt() {
     let fixture = Fixture::new();
-    let file = fixture.path("pid");
+    let file = fixture.shared("pid");
     let outcome = fixture.run(&fixture.job("1.1", &format!("{} echo a > a", daemon(&file)))).await;
     landed(&outcome);
-    assert!(!alive(pid_in(&file)));
+    pid_in(&file);
+    fixture.assert_nothing_runs();
     assert!(outcome.evidence().notes.iter().any(|note| note.contains("left")), "{:?}", outcome.evidence().notes);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_runs_too_long_is_stopped_with_all_its_children() {
     let fixture = Fixture::new();
-    let file = fixture.path("pid");
+    let file = fixture.shared("pid");
     let mut job = fixture.job("1.1", &format!("{} while :; do echo busy; sleep 0.01; done", daemon(&file)));
     job.limits.wall = Duration::from_millis(700);
     failed(&fixture.run(&job).await, FailureClass::Timeout);
-    assert!(!alive(pid_in(&file)));
+    pid_in(&file);
+    fixture.assert_nothing_runs();
     fixture.assert_clean();
 }
 
@@ -62,7 +65,7 @@ async fn a_verify_command_that_hangs_fails_the_verification() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_attempt_ends_at_once_and_leaves_nothing() {
     let fixture = Fixture::new();
-    let file = fixture.path("pid");
+    let file = fixture.shared("pid");
     let job = fixture.job("1.1", &format!("{} sleep 600", daemon(&file)));
     let cancel = CancellationToken::new();
     let (control, began) = (control(), Instant::now());
@@ -73,7 +76,8 @@ async fn a_cancelled_attempt_ends_at_once_and_leaves_nothing() {
     };
     let (outcome, ()) = tokio::join!(pipeline::run(&job, &fixture.host, &control, cancel.clone()), stop);
     failed(&outcome, FailureClass::Cancelled);
-    assert!(!alive(pid_in(&file)) && began.elapsed() < Duration::from_secs(30));
+    fixture.assert_nothing_runs();
+    assert!(began.elapsed() < Duration::from_secs(30));
     fixture.assert_clean();
 }
 
@@ -103,14 +107,12 @@ async fn an_agent_whose_lease_is_not_renewed_is_killed_and_one_whose_lease_is_go
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_kills_its_supervisor_is_killed_itself() {
-    let fixture = Fixture::new();
-    let file = fixture.path("pid");
-    let job = fixture.job(
-        "1.1",
-        &format!("{} echo $$ > {}; kill -9 $PPID; sleep 600", daemon(&file), fixture.path("self").display()),
-    );
-    failed(&fixture.run(&job).await, FailureClass::AgentError);
-    assert!(!alive(pid_in(&file)) && !alive(pid_in(&fixture.path("self"))));
+    let fixture = Fixture::new().with_sandbox(SandboxMode::Off);
+    let (daemon_file, own_file) = (fixture.shared("pid"), fixture.shared("self"));
+    let script = format!("{} echo $$ > {}; kill -9 $PPID; sleep 600", daemon(&daemon_file), own_file.display());
+    failed(&fixture.run(&fixture.job("1.1", &script)).await, FailureClass::AgentError);
+    assert!(!alive(pid_in(&daemon_file)) && !alive(pid_in(&own_file)));
+    fixture.assert_nothing_runs();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +126,7 @@ async fn the_environment_is_cleared_but_for_what_is_allowed() {
         ("HOME", "/root"),
     ];
     fixture.host = fixture.host.with_env(env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec());
-    let mut job = fixture.job("1.1", "env | sort > env; grep Sig[BI] /proc/self/status > signals; test -d $HOME; tr '\\0' '\\n' < /proc/$PPID/environ > shim");
+    let mut job = fixture.job("1.1", "env | sort > env; grep Sig[BI] /proc/self/status > signals; test -d $HOME; (tr '\\0' '\\n' < /proc/$PPID/environ) > shim 2>&1 || true");
     job.env_allow = vec!["AGENT_*".to_owned()];
     job.attempt_number = 3;
     job.verify = vec!["test -z \"$AGENT_KEY$SECRET_TOKEN\"; test $CODITECT_ATTEMPT = 3".to_owned()];

@@ -4,6 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use agent_executor::sandbox::Confinement;
 use agent_executor::shim::{Cause, Order, Report, SUBCOMMAND, Spec};
 
 use crate::fixture::{SHIM, alive, eventually, pid_in};
@@ -20,6 +21,7 @@ fn start(dir: &Path, script: &str, lease_ms: Option<u64>) -> (Child, UnixStream)
         stdin: None,
         lease_ms,
         grace_ms: 100,
+        confine: Confinement::off(),
     };
     writeln!(&ours, "{}", serde_json::to_string(&spec).unwrap()).unwrap();
     (child, ours)

@@ -1,0 +1,103 @@
+//! What is a command's own of what it may see: its program and those in `PATH`, its folder, its home, its `/tmp`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Confinement, Layers, Network};
+
+/// The folder for temporary files, in the home.
+const TEMPORARY: &str = "tmp";
+
+/// Completes the confinement of a command that starts in `cwd`, and its environment.
+pub(crate) fn complete(
+    base: &Confinement,
+    argv: &[String],
+    cwd: &Path,
+    home: &Path,
+    env: &mut Vec<(String, String)>,
+) -> io::Result<Confinement> {
+    let mut own = base.clone();
+    if !own.layers.any() {
+        return Ok(own);
+    }
+    own.layers = Layers { network: own.layers.network && own.network != Network::Host, ..own.layers };
+    let path = env.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value.as_str());
+    let folders: Vec<_> = std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
+    let program = argv.first().and_then(|program| program_folder(program, &folders));
+    own = own.reading(folders).reading(program).writing([cwd, home]);
+    if own.network == Network::Host {
+        // What it says who answers for names may be in `/run`.
+        own = own.reading(Path::new("/etc/resolv.conf").canonicalize());
+    }
+
+    let temporary = home.join(TEMPORARY);
+    std::fs::create_dir_all(&temporary)?;
+    let elsewhere = |value: &str| !Path::new(value).starts_with(home);
+    env.retain(|(name, value)| name != "TMPDIR" || !elsewhere(value));
+    if own.layers.files {
+        own.tmp = Some(temporary);
+    } else if !env.iter().any(|(name, _)| name == "TMPDIR") {
+        env.push(("TMPDIR".to_owned(), temporary.to_string_lossy().into_owned()));
+    }
+    Ok(own)
+}
+
+/// Where the program's own files are: its folder, or that of all packages if it is one of Node.js.
+fn program_folder(program: &str, path: &[PathBuf]) -> Option<PathBuf> {
+    let file = if program.contains('/') {
+        PathBuf::from(program)
+    } else {
+        path.iter().map(|folder| folder.join(program)).find(|file| file.is_file())?
+    };
+    let file = file.canonicalize().ok()?;
+    let packages = file.ancestors().filter(|above| above.ends_with("node_modules")).last();
+    packages.or_else(|| file.parent()).map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn confined() -> Confinement {
+        let layers = Layers { privileges: true, files: true, network: true, ..Layers::default() };
+        Confinement { layers, ..Confinement::default() }
+    }
+
+    #[test]
+    fn a_command_sees_its_program_its_path_and_has_its_own_folders() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let (home, cwd, bin) = (root.join("home"), root.join("work"), root.join("bin"));
+        let package = root.join("lib/node_modules/agent/dist");
+        for folder in [&home, &cwd, &bin, &package] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        std::fs::write(package.join("cli.js"), "").unwrap();
+        std::os::unix::fs::symlink("../lib/node_modules/agent/dist/cli.js", bin.join("agent")).unwrap();
+        let value = |text: &Path| text.to_string_lossy().into_owned();
+        let mut env = vec![
+            ("PATH".to_owned(), format!("{}:relative", bin.display())),
+            ("TMPDIR".to_owned(), "/somewhere".to_owned()),
+        ];
+        let own = complete(&confined(), &["agent".to_owned()], &cwd, &home, &mut env).unwrap();
+        assert_eq!(own.read, [bin, root.join("lib/node_modules")]);
+        assert_eq!(own.write, [cwd.clone(), home.clone()]);
+        assert_eq!(own.tmp, Some(home.join("tmp")));
+        assert!(home.join("tmp").is_dir() && env.len() == 1);
+
+        let mut layers = confined();
+        layers.layers.files = false;
+        layers.network = Network::Host;
+        let own = complete(&layers, &["sh".to_owned()], &cwd, &home, &mut env).unwrap();
+        assert!(!own.layers.network && own.tmp.is_none());
+        assert_eq!(env.last(), Some(&("TMPDIR".to_owned(), value(&home.join("tmp")))));
+    }
+
+    #[test]
+    fn without_confinement_nothing_is_changed() {
+        let mut env = vec![("TMPDIR".to_owned(), "/somewhere".to_owned())];
+        let home = Path::new("/nowhere");
+        let own = complete(&Confinement::off(), &[], home, home, &mut env).unwrap();
+        assert_eq!((own, env.len()), (Confinement::off(), 1));
+    }
+}
