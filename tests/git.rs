@@ -47,12 +47,15 @@ fn a_plan_on_a_branch_completes_and_its_ticks_are_commits_that_invalidate_nothin
         text.replace("COUNTS", counts.to_str().unwrap())
     };
     let verify = serde_json::json!([fill(VERIFY)]).to_string();
+    // The commands count, and play a person who pushes.
+    let write = serde_json::json!([aside.path()]).to_string();
     let environment = [
         ("CODITECT_PLAN__SOURCE", "git"),
         ("CODITECT_PLAN__BRANCH", BRANCH),
         ("CODITECT_PLAN__POLL_INTERVAL_MS", "200"),
         ("CODITECT_REPOSITORY__PATH", remote.to_str().unwrap()),
         ("CODITECT_VERIFY__COMMANDS", &verify),
+        ("CODITECT_EXECUTOR__SANDBOX__WRITE", &write),
     ];
     let up = project.up_with(&["--until-done", "--runtime", "script", "--script", &fill(WORK)], &environment);
     assert_eq!(up.wait(), 0);

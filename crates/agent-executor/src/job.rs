@@ -108,7 +108,7 @@ impl Default for Limits {
         Self {
             wall: Duration::from_secs(60 * 60),
             silence: Duration::from_secs(15 * 60),
-            kill_grace: Duration::from_secs(5),
+            kill_grace: Duration::from_secs(3),
             log_bytes: 8 * 1024 * 1024,
             verify_wall: Duration::from_secs(30 * 60),
         }

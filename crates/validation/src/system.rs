@@ -108,6 +108,10 @@ impl System<'_> {
             up.env_remove(variable);
         }
         up.env("FAKE_AGENT_SEED", self.seed.to_string()).env("FAKE_AGENT_LEDGER", self.ledger).env("NO_COLOR", "1");
+        // Agents write the ledger, which is no business of theirs otherwise.
+        let ledger = self.ledger.parent().unwrap_or(self.root);
+        std::fs::create_dir_all(ledger).with_context(|| format!("cannot make {}", ledger.display()))?;
+        up.env("CODITECT_EXECUTOR__SANDBOX__WRITE", serde_json::json!([ledger]).to_string());
         up.env("CODITECT_DISPATCH__MAX_CONCURRENT", SLOTS.to_string());
         up.current_dir(self.root).stdin(Stdio::null());
         up.stdout(log.try_clone().context("the log cannot be shared")?).stderr(log);

@@ -3,6 +3,7 @@
 
 mod daemons;
 mod fixture;
+mod front;
 mod landing;
 mod leftovers;
 mod outcomes;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use coditect_plan::Severity;
 use coditect_service::Config;
-use coditect_service::config::{AccountConfig, PlanPath, Runtime};
+use coditect_service::config::{AccountConfig, PlanPath, Runtime, SandboxConfig, SandboxMode};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use serde_json::json;
@@ -89,6 +89,7 @@ pub(crate) async fn run(args: Args) -> Result<u8, Failure> {
         Ok(config) => {
             findings.push(Finding::ok("configuration", "fine"));
             findings.extend(agent(&config));
+            findings.push(confinement(&config.executor.sandbox));
             if let Ok(repository) = &repository {
                 findings.extend(state(repository, &config));
             }
@@ -200,6 +201,28 @@ fn agent(config: &Config) -> Vec<Finding> {
     };
     let credentials = config.accounts.iter().filter(|_| needed).map(credential);
     std::iter::once(program).chain(credentials).collect()
+}
+
+/// How far this machine lets commands be confined, as the executor's own probe finds.
+fn confinement(config: &SandboxConfig) -> Finding {
+    const CHECK: &str = "sandbox";
+    const CURE: &str = "docs/sandbox.md says how to allow it";
+    if config.mode == SandboxMode::Off {
+        let found = "off: agents can read and write what you can";
+        return Finding::warning(CHECK, found, "set executor.sandbox.mode to \"auto\"");
+    }
+    let missing = match checks::not_confined() {
+        Ok(missing) => missing,
+        Err(failure) => return Finding::missing(CHECK, failure),
+    };
+    if missing.is_empty() {
+        return Finding::ok(CHECK, "agents have processes, files and a network of their own");
+    }
+    let found = format!("this machine does not allow {}", missing.join("; "));
+    match config.mode {
+        SandboxMode::Required => Finding::missing(CHECK, Failure::wrong(found).help(CURE)),
+        SandboxMode::Auto | SandboxMode::Off => Finding::warning(CHECK, found, CURE),
+    }
 }
 
 async fn database(config: &Config) -> Finding {

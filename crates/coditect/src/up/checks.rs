@@ -164,6 +164,22 @@ pub(crate) fn service_binaries() -> Result<PathBuf, Failure> {
         .help("build all of it: cargo build --workspace; or install the services into the same folder"))
 }
 
+/// What this machine does not allow of the confinement of commands; asked of the executor, which tries.
+pub(crate) fn not_confined() -> Result<Vec<String>, Failure> {
+    #[derive(serde::Deserialize)]
+    struct Found {
+        missing: Vec<String>,
+    }
+    let executor = service_binaries()?.join("agent-executor");
+    let output = Command::new(&executor).arg("run-probe").stdin(Stdio::null()).output();
+    let found = output.map(|output| serde_json::from_slice::<Found>(&output.stdout));
+    match found {
+        Ok(Ok(Found { missing })) => Ok(missing),
+        Ok(Err(_)) | Err(_) => Err(Failure::wrong(format!("{} does not say what it can confine", executor.display()))
+            .help("build all of it again, so that everything is of one version: cargo build --workspace")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -293,7 +293,7 @@ impl Default for ExecutorConfig {
             claude: ClaudeConfig::default(),
             wall_limit_ms: 7_200_000,
             silence_limit_ms: 1_800_000,
-            kill_grace_ms: 5_000,
+            kill_grace_ms: 3_000,
             log_limit_bytes: 16 * 1_024 * 1_024,
             lease_ms: 15_000,
             env_allow: Vec::new(),
