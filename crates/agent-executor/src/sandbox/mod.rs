@@ -204,3 +204,29 @@ fn expanded(path: &str) -> PathBuf {
         _ => PathBuf::from(path),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_parts_are_missing_required_refuses_and_auto_says_so() {
+        // It answers as no probe does.
+        let nothing = Path::new("/bin/true");
+        let config = |mode| SandboxConfig { mode, ..SandboxConfig::default() };
+        let refused = Sandbox::open(&config(SandboxMode::Required), nothing).unwrap_err();
+        assert!(refused.to_string().contains("any confinement"), "{refused}");
+        let auto = Sandbox::open(&config(SandboxMode::Auto), nothing).unwrap();
+        assert!(auto.off().unwrap().contains("any confinement"));
+        let off = Sandbox::open(&config(SandboxMode::Off), nothing).unwrap();
+        assert!(off.off().unwrap().contains("executor.sandbox.mode"));
+        assert_eq!(off.confinement(), Confinement::off());
+    }
+
+    #[test]
+    fn a_path_below_the_home_is_the_executors() {
+        let home = std::env::home_dir().unwrap();
+        assert_eq!(expanded("~/.rustup"), home.join(".rustup"));
+        assert_eq!(expanded("/srv/~/x"), Path::new("/srv/~/x"));
+    }
+}

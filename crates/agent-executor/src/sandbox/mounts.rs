@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 
 /// The mounts, those below others later.
@@ -38,25 +39,18 @@ impl Mounts {
         for (place, flags) in below {
             let Ok(rest) = place.strip_prefix(source) else { continue };
             match remount(&target.join(rest), *flags | MsFlags::MS_RDONLY) {
-                Err(error) if !is_hidden(&error) => return Err(error),
-                _ => {}
+                // Another mount lies over it, or it is in a folder that is somebody else's: nobody in here gets there.
+                Ok(()) | Err(Errno::ENOENT | Errno::EINVAL | Errno::EACCES) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
 }
 
-/// Whether a mount could not be reached: another one is mounted over it, or it is somebody else's.
-fn is_hidden(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidInput, NotFound, PermissionDenied};
-    // EPERM reads as PermissionDenied too; what must not be changed stays as it is only if it is read-only already.
-    matches!(error.kind(), NotFound | InvalidInput)
-        || error.kind() == PermissionDenied && error.raw_os_error() == Some(13)
-}
-
-fn remount(target: &Path, flags: MsFlags) -> io::Result<()> {
+fn remount(target: &Path, flags: MsFlags) -> nix::Result<()> {
     let flags = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    Ok(mount(None::<&str>, target, None::<&str>, flags, None::<&str>)?)
+    mount(None::<&str>, target, None::<&str>, flags, None::<&str>)
 }
 
 fn flags(options: &str) -> MsFlags {

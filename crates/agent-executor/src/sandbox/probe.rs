@@ -94,6 +94,7 @@ fn outer() -> Found {
     if let Err(error) = processes {
         found.lacks("processes, files and a network of its own", error);
         found.missing.extend(inner.missing.into_iter().filter(|what| what.starts_with(LANDLOCK)));
+        found.missing.extend(too_old(found.layers));
         return found;
     }
     found.layers = Layers { processes: true, network: matches!(network, Some(Ok(_))), ..inner.layers };
@@ -102,7 +103,21 @@ fn outer() -> Found {
         found.lacks("a network of its own", error);
     }
     found.missing.extend(inner.missing);
+    found.missing.extend(too_old(found.layers));
     found
+}
+
+/// What an old Landlock cannot stand in for, where there are no namespaces.
+#[cfg(target_os = "linux")]
+fn too_old(layers: Layers) -> Vec<String> {
+    let Layers { processes, network, landlock, .. } = layers;
+    let lacks = |what: &str, since: i32| {
+        (landlock > 0 && landlock < since)
+            .then(|| format!("{what} (this kernel's Landlock has version {landlock}, and {since} is needed)"))
+    };
+    let ports = if network { None } else { lacks("a bound on the ports it reaches", 4) };
+    let signals = if processes { None } else { lacks("a bound on the processes it signals", 6) };
+    ports.into_iter().chain(signals).collect()
 }
 
 #[cfg(target_os = "linux")]
@@ -125,4 +140,26 @@ fn inner() -> Found {
         Err(why) => found.lacks(LANDLOCK, why),
     }
     found
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_landlock_is_told_where_nothing_else_does_its_work() {
+        let old = Layers { landlock: 3, ..Layers::default() };
+        assert_eq!(too_old(old).len(), 2);
+        assert_eq!(too_old(Layers { processes: true, network: true, ..old }).len(), 0);
+        assert_eq!(too_old(Layers { landlock: 5, ..old }).len(), 1);
+        assert_eq!(too_old(Layers { landlock: 0, ..old }).len(), 0);
+    }
+
+    #[test]
+    fn a_program_that_is_no_probe_confines_nothing_and_that_is_said() {
+        for program in ["/bin/true", "/no/such/program"] {
+            let found = ask(Path::new(program));
+            assert!(!found.layers.any() && found.missing.len() == 1, "{found:?}");
+        }
+    }
 }

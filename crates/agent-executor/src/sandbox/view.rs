@@ -96,7 +96,7 @@ fn system() -> impl Iterator<Item = PathBuf> {
     SYSTEM.into_iter().map(PathBuf::from)
 }
 
-/// What may be read, without what is hidden.
+/// What may be read, without what is hidden in it. What is named itself may be read wherever it is.
 pub(crate) fn readable(confinement: &Confinement, hidden: &[PathBuf]) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for path in system().chain(confinement.read.iter().cloned()) {
@@ -107,15 +107,15 @@ pub(crate) fn readable(confinement: &Confinement, hidden: &[PathBuf]) -> Vec<Pat
 
 /// The path, or where something in it is hidden, everything else that is in it.
 fn expand(path: &Path, hidden: &[PathBuf], into: &mut Vec<PathBuf>) {
-    if hidden.iter().any(|hidden| path.starts_with(hidden)) {
-        return;
-    }
-    if !hidden.iter().any(|hidden| hidden.starts_with(path)) {
+    if !hidden.iter().any(|hidden| hidden != path && hidden.starts_with(path)) {
         into.push(path.to_owned());
         return;
     }
     for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-        expand(&entry.path(), hidden, into);
+        let entry = entry.path();
+        if !hidden.contains(&entry) {
+            expand(&entry, hidden, into);
+        }
     }
 }
 
@@ -226,5 +226,8 @@ mod tests {
         let mut paths = Vec::new();
         expand(dir.path(), &[dir.path().join("a/secret")], &mut paths);
         assert_eq!(paths, [dir.path().join("a/open")]);
+        paths.clear();
+        expand(&dir.path().join("a/secret/own"), &[dir.path().join("a/secret")], &mut paths);
+        assert_eq!(paths.len(), 1, "what is named is allowed");
     }
 }

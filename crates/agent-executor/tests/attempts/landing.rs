@@ -153,7 +153,19 @@ async fn no_hook_filter_or_setting_of_an_agent_or_the_origin_is_run_by_us() {
          printf '#!/bin/sh\\necho fsmonitor >> {trap}' > .git/watch; chmod +x .git/watch
          git config core.fsmonitor $PWD/.git/watch
          git config filter.evil.clean 'echo clean >> {trap}; cat'
-         echo '* filter=evil' > .gitattributes
+         git config filter.evil.smudge 'echo smudge >> {trap}; cat'
+         git config filter.evil.process 'echo process >> {trap}'
+         git config diff.evil.command 'echo diff >> {trap}'; git config diff.evil.textconv 'echo text >> {trap}; cat'
+         git config merge.evil.driver 'echo merge >> {trap}; false'
+         git config core.hooksPath $PWD/.git/hooks; git config core.sshCommand 'echo ssh >> {trap}'
+         git config credential.helper '!echo credential >> {trap}'; git config gc.recentObjectsHook 'echo gc >> {trap}'
+         git config core.pager 'echo pager >> {trap}'; git config core.editor 'echo editor >> {trap}'
+         git config gpg.program $PWD/.git/watch; git config commit.gpgSign true
+         git config core.alternateRefsCommand 'echo refs >> {trap}'; git config uploadpack.packObjectsHook 'echo pack >> {trap}'
+         git config url.ext::sh.insteadOf /; git config protocol.ext.allow always
+         printf '[include]\\n\\tpath = %s\\n' $PWD/.git/more >> .git/config; cp .git/config .git/more
+         cp .git/more ~/.gitconfig; mkdir -p ~/.config/git; cp .git/more ~/.config/git/config
+         echo '* filter=evil diff=evil merge=evil' > .gitattributes; cp .gitattributes .git/info/attributes
          rm -f {trap}; echo a > a",
         trap = trap.display()
     );

@@ -142,6 +142,9 @@ async fn with_landlock_alone_files_processes_and_ports_are_out_of_reach() {
     let mut stage = Stage::set(SandboxMode::Auto);
     let alone = sandbox(&SandboxConfig::default()).without_namespaces();
     stage.fixture.host = stage.fixture.host.with_sandbox(alone);
+    landed(
+        &stage.fixture.run(&stage.fixture.job("1.0", "git log -1 > 0; git add 0; git commit -qm 0; git status")).await,
+    );
     // Only sockets that have a path are not Landlock's business (before Linux 7.1).
     let script =
         stage.burglary("loot").replace(&format!("redis-cli -s {} get secret;", stage.redis.socket.display()), "");
@@ -187,6 +190,28 @@ async fn a_closed_network_has_a_loopback_and_an_open_one_reaches_the_machine() {
     let fixture = Fixture { dir, host: host.with_sandbox(sandbox(&config)) };
     landed(&fixture.run(&fixture.job("1.2", &format!("redis-cli -p {} get secret > b", redis.port))).await);
     assert_eq!(fixture.show("b"), SECRET);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_executors_folder_is_hidden_in_whatever_may_be_read() {
+    for namespaces in [true, false] {
+        let fixture = Fixture::new();
+        let root = fixture.host.root().path().to_owned();
+        std::fs::create_dir(root.join("outbox")).unwrap();
+        std::fs::write(root.join("outbox/result"), SECRET).unwrap();
+        std::fs::write(fixture.path("notes"), "to be read").unwrap();
+        let config = SandboxConfig { read: vec![fixture.dir.path().display().to_string()], ..SandboxConfig::default() };
+        let sandbox = if namespaces { sandbox(&config) } else { sandbox(&config).without_namespaces() };
+        let Fixture { dir, host } = fixture;
+        let fixture = Fixture { dir, host: host.with_sandbox(sandbox) };
+        let script = format!(
+            "cat {0}/notes > a; ! cat {1}/outbox/result >> a 2> /dev/null; ! touch {0}/x 2> /dev/null; git add a; git status",
+            fixture.dir.path().display(),
+            root.display()
+        );
+        landed(&fixture.run(&fixture.job("1.1", &script)).await);
+        assert_eq!(fixture.show("a"), "to be read");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
