@@ -26,12 +26,20 @@ pub(crate) fn drop_all() -> io::Result<()> {
     // Who may not change the bounding set (no root, no namespace of its own) gets nothing out of it either: there are
     // no new privileges.
     for capability in (0..u64::BITS).map(|bit| CapabilitySet::from_bits_retain(1 << bit)) {
-        if capability_is_in_bounding_set(capability).unwrap_or(false) {
-            let _ = remove_capability_from_bounding_set(capability);
+        match capability_is_in_bounding_set(capability) {
+            Ok(true) => drop(remove_capability_from_bounding_set(capability)),
+            Ok(false) => {}
+            // The kernel knows no more of them.
+            Err(_) => break,
         }
     }
+    drop_own()?;
+    Ok(set_no_new_privs(true)?)
+}
+
+/// Gives up every capability that this thread has.
+pub(crate) fn drop_own() -> io::Result<()> {
     clear_ambient_capability_set()?;
     let none = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
-    Ok(set_no_new_privs(true)?)
+    Ok(set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?)
 }

@@ -74,11 +74,11 @@ fn start(
     let (socket, theirs) = UnixStream::pair()?;
     let (mut reader, to_main) = (socket.try_clone()?, events.clone());
     spawn(move || {
-        let _ = privileges::drop_all();
+        let _ = privileges::drop_own();
         read_orders(orders, &to_main);
     });
     let said = spawn(move || {
-        let _ = privileges::drop_all();
+        let _ = privileges::drop_own();
         let mut said = String::new();
         let _ = reader.read_to_string(&mut said);
         let _ = events.send(Event::NoChildren);
@@ -93,7 +93,7 @@ fn start(
     let child = command.spawn()?;
     // It alone keeps its end: its death shows.
     drop(command);
-    privileges::drop_all()?;
+    privileges::drop_own()?;
     (&socket).write_all(line.as_bytes())?;
     let pid = i32::try_from(child.id()).map(Pid::from_raw).map_err(io::Error::other)?;
     Ok(First { pid, socket, said })

@@ -3,12 +3,21 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use coditect_service::config::SandboxMode;
+
 use crate::fixture::{Fixture, landed};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement"]
 async fn speed_of_a_small_task() {
-    let fixture = Arc::new(Fixture::new());
+    for mode in [SandboxMode::Off, SandboxMode::Required] {
+        println!("executor.sandbox.mode: {mode:?}");
+        measure(Fixture::new().with_sandbox(mode)).await;
+    }
+}
+
+async fn measure(fixture: Fixture) {
+    let fixture = Arc::new(fixture);
     let job = |n: usize| {
         let mut job = fixture.job(&format!("9.{n}"), &format!("echo {n} > file-{n}"));
         job.verify = vec![format!("test -f file-{n}")];
