@@ -9,11 +9,12 @@ use agent_executor::pipeline::{self, Host, LogLine};
 use agent_executor::runtime::claude::{Definition, Settings};
 use agent_executor::runtime::{AccountNotice, AccountStanding};
 use coditect_core::FailureClass;
+use coditect_service::config::SandboxConfig;
 use scripted_api::{Rule, Scenario, Server, Step};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{Fixture, alive, eventually, failed, landed, logged, pid_in};
+use crate::fixture::{Fixture, eventually, failed, landed, logged, pid_in, sandbox};
 use crate::program;
 
 const KEY: &str = "sk-test-0123456789abcdef";
@@ -71,7 +72,8 @@ impl Stage {
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         // The folder belongs to one host at a time.
         let host = Host::open(&self.fixture.path("other-executor"), crate::fixture::SHIM.into(), &[]).unwrap();
-        let host = host.with_env(env);
+        let write = vec![self.fixture.path("shared").to_string_lossy().into_owned()];
+        let host = host.with_env(env).with_sandbox(sandbox(&SandboxConfig { write, ..SandboxConfig::default() }));
         let accounts = Arc::new(Mutex::new(Vec::new()));
         let (control, log) = logged();
         let told = Arc::clone(&accounts);
@@ -143,8 +145,7 @@ async fn a_task_is_written_verified_and_landed_and_nothing_of_the_run_is_left() 
     }
     let kept = format!("{said}{:?}", run.outcome);
     assert!(!kept.contains(KEY) && !kept.contains("not-for-agents"), "{kept}");
-    let daemon = stage.fixture.show("pid.txt").trim().parse().unwrap();
-    assert!(!alive(daemon));
+    stage.fixture.assert_nothing_runs();
     assert!(run.accounts.is_empty());
 }
 
@@ -222,7 +223,7 @@ async fn a_refused_credential_ends_the_run_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_beyond_its_time_is_killed_with_what_its_tools_started() {
     let Some(mut stage) = Stage::set(Vec::new()).await else { return };
-    let file = stage.fixture.path("pid");
+    let file = stage.fixture.shared("pid");
     let command = format!("echo $$ > {}; tail -f /dev/null", file.display());
     let steps = vec![Step::tool("Bash", json!({ "command": command, "description": "wait" }))];
     stage.api.play(Scenario { rules: vec![Rule::steps("Task: ", steps)] });
@@ -231,8 +232,8 @@ async fn a_run_beyond_its_time_is_killed_with_what_its_tools_started() {
     let run = stage.run(&job).await;
     failed(&run.outcome, FailureClass::Timeout);
     assert!(run.outcome.evidence().tokens_in.is_some_and(|tokens| tokens > 0), "{:?}", run.outcome);
-    let tool = pid_in(&file);
-    eventually("the tool is dead", || !alive(tool));
+    pid_in(&file);
+    eventually("the tool is dead", || stage.fixture.running().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
