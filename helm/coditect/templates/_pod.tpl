@@ -30,6 +30,9 @@ spec:
   serviceAccountName: {{ $fullname }}-{{ $name }}
   automountServiceAccountToken: false
   enableServiceLinks: false
+  {{- if and $executor (not $own.sandbox.hostUsers) }}
+  hostUsers: false
+  {{- end }}
   terminationGracePeriodSeconds: {{ $grace }}
   securityContext:
     {{- include "coditect.podSecurityContext" 1000 | nindent 4 }}
@@ -117,6 +120,17 @@ spec:
       {{- end }}
       securityContext:
         {{- include "coditect.securityContext" $root | nindent 8 }}
+        {{- if $executor }}
+        {{- with $own.sandbox.seccompProfile }}
+        seccompProfile: {{ toYaml . | nindent 10 }}
+        {{- end }}
+        {{- with $own.sandbox.appArmorProfile }}
+        appArmorProfile: {{ toYaml . | nindent 10 }}
+        {{- end }}
+        {{- if not $own.sandbox.hostUsers }}
+        procMount: Unmasked
+        {{- end }}
+        {{- end }}
       resources:
         {{- toYaml $own.resources | nindent 8 }}
       volumeMounts:
