@@ -22,8 +22,8 @@ pub(crate) fn complete(
     }
     own.layers = Layers { network: own.layers.network && own.network != Network::Host, ..own.layers };
     let path = env.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value.as_str());
-    let folders: Vec<_> = std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
-    let program = argv.first().and_then(|program| program_folder(program, &folders));
+    let folders: Vec<_> = std::env::split_paths(path).filter(|folder| holds_programs(folder)).collect();
+    let program = argv.first().map(|program| program_files(program, &folders)).unwrap_or_default();
     own = own.reading(folders).reading(program).writing([cwd, home]);
     if own.network == Network::Host {
         // What it says who answers for names may be in `/run`.
@@ -42,16 +42,25 @@ pub(crate) fn complete(
     Ok(own)
 }
 
-/// Where the program's own files are: its folder, or that of all packages if it is one of Node.js.
-fn program_folder(program: &str, path: &[PathBuf]) -> Option<PathBuf> {
+/// Whether a folder of `PATH` may be seen for the programs in it: not everything, and not all that is somebody's.
+fn holds_programs(folder: &Path) -> bool {
+    let real = folder.canonicalize().unwrap_or_default();
+    folder.is_absolute()
+        && real.parent().is_some_and(|above| above != Path::new("/home"))
+        && std::env::home_dir().and_then(|home| home.canonicalize().ok()) != Some(real)
+}
+
+/// The program's file, and the folder of all packages if it is one of Node.js.
+fn program_files(program: &str, path: &[PathBuf]) -> Vec<PathBuf> {
     let file = if program.contains('/') {
-        PathBuf::from(program)
+        Some(PathBuf::from(program))
     } else {
-        path.iter().map(|folder| folder.join(program)).find(|file| file.is_file())?
+        path.iter().map(|folder| folder.join(program)).find(|file| file.is_file())
     };
-    let file = file.canonicalize().ok()?;
-    let packages = file.ancestors().filter(|above| above.ends_with("node_modules")).last();
-    packages.or_else(|| file.parent()).map(Path::to_owned)
+    let Some(file) = file else { return Vec::new() };
+    let real = file.canonicalize().unwrap_or_default();
+    let packages = real.ancestors().filter(|above| above.ends_with("node_modules")).last().map(Path::to_owned);
+    std::iter::once(file).chain(packages).collect()
 }
 
 #[cfg(test)]
@@ -80,7 +89,7 @@ mod tests {
             ("TMPDIR".to_owned(), "/somewhere".to_owned()),
         ];
         let own = complete(&confined(), &["agent".to_owned()], &cwd, &home, &mut env).unwrap();
-        assert_eq!(own.read, [bin, root.join("lib/node_modules")]);
+        assert_eq!(own.read, [bin.clone(), bin.join("agent"), root.join("lib/node_modules")]);
         assert_eq!(own.write, [cwd.clone(), home.clone()]);
         assert_eq!(own.tmp, Some(home.join("tmp")));
         assert!(home.join("tmp").is_dir() && env.len() == 1);
@@ -91,6 +100,15 @@ mod tests {
         let own = complete(&layers, &["sh".to_owned()], &cwd, &home, &mut env).unwrap();
         assert!(!own.layers.network && own.tmp.is_none());
         assert_eq!(env.last(), Some(&("TMPDIR".to_owned(), value(&home.join("tmp")))));
+    }
+
+    #[test]
+    fn a_path_of_everything_shows_nothing() {
+        let home = std::env::home_dir().unwrap();
+        for folder in ["/", "bin", "/usr/..", "/home/somebody", home.to_str().unwrap()] {
+            assert!(!holds_programs(Path::new(folder)), "{folder}");
+        }
+        assert!(holds_programs(Path::new("/usr/bin")));
     }
 
     #[test]
