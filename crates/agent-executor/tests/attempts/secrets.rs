@@ -182,7 +182,9 @@ async fn a_closed_network_has_a_loopback_and_an_open_one_reaches_the_machine() {
     let redis = Redis::start(fixture.dir.path());
     let own = "redis-server --port 7777 --save '' --daemonize yes > /dev/null
         until redis-cli -p 7777 set a b > /dev/null 2>&1; do sleep 0.05; done; redis-cli -p 7777 get a > a";
-    landed(&fixture.run(&fixture.job("1.1", own)).await);
+    let mut job = fixture.job("1.1", own);
+    job.limits.wall = std::time::Duration::from_secs(20);
+    landed(&fixture.run(&job).await);
     assert_eq!(fixture.show("a"), "b");
 
     let Fixture { dir, host } = fixture;
