@@ -206,22 +206,14 @@ fn agent(config: &Config) -> Vec<Finding> {
 /// How far this machine lets commands be confined, as the executor's own probe finds.
 fn confinement(config: &SandboxConfig) -> Finding {
     const CHECK: &str = "sandbox";
-    const CURE: &str = "docs/sandbox.md says how to allow it";
     if config.mode == SandboxMode::Off {
         let found = "off: agents can read and write what you can";
         return Finding::warning(CHECK, found, "set executor.sandbox.mode to \"auto\"");
     }
-    let missing = match checks::not_confined() {
-        Ok(missing) => missing,
-        Err(failure) => return Finding::missing(CHECK, failure),
-    };
-    if missing.is_empty() {
-        return Finding::ok(CHECK, "agents have processes, files and a network of their own");
-    }
-    let found = format!("this machine does not allow {}", missing.join("; "));
-    match config.mode {
-        SandboxMode::Required => Finding::missing(CHECK, Failure::wrong(found).help(CURE)),
-        SandboxMode::Auto | SandboxMode::Off => Finding::warning(CHECK, found, CURE),
+    match checks::confinement(config) {
+        Ok(None) => Finding::ok(CHECK, "agents have processes, files and a network of their own"),
+        Ok(Some((found, cure))) => Finding::warning(CHECK, found, cure),
+        Err(failure) => Finding::missing(CHECK, failure),
     }
 }
 

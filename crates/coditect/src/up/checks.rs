@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use coditect_plan::Severity;
 use coditect_service::Config;
-use coditect_service::config::{AccountConfig, PlanSource, Runtime};
+use coditect_service::config::{AccountConfig, PlanSource, Runtime, SandboxConfig, SandboxMode};
 
 use super::names;
 use super::settings::Settings;
@@ -33,6 +33,7 @@ pub(super) fn all(settings: &Settings) -> Result<Vec<Warning>, Failure> {
     http(settings)?;
     redis_server()?;
     service_binaries()?;
+    warnings.extend(confinement(&settings.config.executor.sandbox)?);
     warnings.extend(agent(&settings.config)?);
     Ok(warnings)
 }
@@ -164,19 +165,30 @@ pub(crate) fn service_binaries() -> Result<PathBuf, Failure> {
         .help("build all of it: cargo build --workspace; or install the services into the same folder"))
 }
 
-/// What this machine does not allow of the confinement of commands; asked of the executor, which tries.
-pub(crate) fn not_confined() -> Result<Vec<String>, Failure> {
+/// What this machine does not allow of the confinement of commands; the executor is asked, which tries.
+pub(crate) fn confinement(config: &SandboxConfig) -> Result<Option<Warning>, Failure> {
     #[derive(serde::Deserialize)]
     struct Found {
         missing: Vec<String>,
     }
+    if config.mode == SandboxMode::Off {
+        return Ok(None);
+    }
     let executor = service_binaries()?.join("agent-executor");
-    let output = Command::new(&executor).arg("run-probe").stdin(Stdio::null()).output();
+    let output = Command::new(&executor).arg("run-probe").env_clear().stdin(Stdio::null()).output();
     let found = output.map(|output| serde_json::from_slice::<Found>(&output.stdout));
-    match found {
-        Ok(Ok(Found { missing })) => Ok(missing),
-        Ok(Err(_)) | Err(_) => Err(Failure::wrong(format!("{} does not say what it can confine", executor.display()))
-            .help("build all of it again, so that everything is of one version: cargo build --workspace")),
+    let Ok(Ok(Found { missing })) = found else {
+        return Err(Failure::wrong(format!("{} does not say what it can confine", executor.display()))
+            .help("build all of it again, so that everything is of one version: cargo build --workspace"));
+    };
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let found = format!("agents are not confined in full; this machine does not allow: {}", missing.join("; "));
+    let cure = "docs/sandbox.md says how to allow it".to_owned();
+    match config.mode {
+        SandboxMode::Required => Err(Failure::wrong(found).help(cure)),
+        SandboxMode::Auto | SandboxMode::Off => Ok(Some((found, cure))),
     }
 }
 
