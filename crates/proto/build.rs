@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The messages that the REST API answers with, or takes: one model for both.
-const REST: [&str; 35] = [
+const REST: [&str; 36] = [
     "Account",
     "Agent",
     "Answer",
@@ -27,6 +27,7 @@ const REST: [&str; 35] = [
     "ListQueuesResponse",
     "ListRunsResponse",
     "ListTasksResponse",
+    "HeldResult",
     "LogLine",
     "PauseResponse",
     "PlanProblem",

@@ -67,6 +67,22 @@ pub async fn squash(
     commit(repository, folders, job, tree, base).await
 }
 
+/// What a commit changes, for the evidence: the sentence and the paths.
+pub(crate) async fn describe(
+    repository: &Repository,
+    folders: &Folders,
+    base: &str,
+    commit: &str,
+    evidence: &mut Evidence,
+) -> Result<(), Failure> {
+    let ask = ["diff-tree", "-r", "--no-renames", "--raw", "--numstat", "-z", base, commit];
+    let listed = folders.staging(repository, repository.git().call(ask)).ok().await?;
+    let changes = parse_changes(&listed);
+    evidence.diff_stat = diff_stat(&changes);
+    evidence.files = changes.keys().take(MAX_FILES).cloned().collect();
+    Ok(())
+}
+
 /// The candidate's changes on top of another tip of the target branch, as a new commit; worktrees are not touched.
 pub async fn rebase(
     repository: &Repository,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use coditect_core::FailureClass;
 use serde::{Deserialize, Serialize};
 
+use crate::proof::Demands;
 use crate::runtime::claude;
 
 /// One attempt of a task, completely specified.
@@ -34,6 +35,8 @@ pub struct Job {
     pub account: Option<Account>,
     /// Commands that must all succeed on a clean checkout of the result, each run with `sh -ec`.
     pub verify: Vec<String>,
+    /// What is asked of the result beside these commands.
+    pub proof: Demands,
     /// Paths (files or folders, relative to the repository) no change to which lands: the plan files.
     pub protected: Vec<String>,
     /// The bounds of the attempt.
@@ -141,6 +144,17 @@ pub enum Outcome {
         /// What proves it.
         evidence: Evidence,
     },
+    /// The result is verified, and waits on a branch for a person's word because of what it changes.
+    Held {
+        /// The branch of the repository it was published on.
+        branch: String,
+        /// The commit.
+        commit: String,
+        /// What was flagged, as sentences.
+        flags: Vec<String>,
+        /// What proves it.
+        evidence: Evidence,
+    },
     /// Nothing of this attempt took effect.
     Failed {
         /// What the failure means for the task.
@@ -160,7 +174,7 @@ impl Outcome {
     #[must_use]
     pub const fn evidence(&self) -> &Evidence {
         match self {
-            Self::Landed { evidence, .. } | Self::Failed { evidence, .. } => evidence,
+            Self::Landed { evidence, .. } | Self::Held { evidence, .. } | Self::Failed { evidence, .. } => evidence,
         }
     }
 }
@@ -188,6 +202,12 @@ pub struct Evidence {
     pub tokens_out: Option<i64>,
     /// There were no verify commands, so nothing but the merge was proved.
     pub no_verify: bool,
+    /// What a person is, or was, to look at before the result lands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
+    /// The branch that the result waits on for a person's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_on: Option<String>,
     /// The agent's program and its version, as it said itself.
     #[serde(default)]
     pub runtime_version: Option<String>,
@@ -201,6 +221,9 @@ pub const MAX_FILES: usize = 1_000;
 pub struct VerifyResult {
     /// The command.
     pub command: String,
+    /// Where it comes from: `task`, `plan`, `project`.
+    #[serde(default)]
+    pub source: String,
     /// Its exit code; none if a signal or a limit ended it.
     pub exit_code: Option<i32>,
     /// The end of what it printed.

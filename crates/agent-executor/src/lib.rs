@@ -14,6 +14,7 @@ mod outbox;
 pub mod output;
 pub mod pipeline;
 pub mod processes;
+pub mod proof;
 pub mod publish;
 pub mod refs;
 pub mod repository;

@@ -137,11 +137,16 @@ fn entry(kept: &Kept) -> ResultEntry {
     let evidence = kept.outcome.evidence();
     let (outcome, failure, commit, message): (&str, Option<FailureClass>, _, _) = match &kept.outcome {
         Outcome::Landed { commit, .. } => ("landed", None, Some(commit.clone()), String::new()),
+        Outcome::Held { flags, .. } => ("held", Some(FailureClass::Held), None, flags.join("\n")),
         Outcome::Failed { class, message, .. } => ("failed", Some(*class), None, message.clone()),
     };
     let reset_at_ms = match &kept.outcome {
         Outcome::Failed { reset_at_ms, .. } => *reset_at_ms,
-        Outcome::Landed { .. } => None,
+        Outcome::Landed { .. } | Outcome::Held { .. } => None,
+    };
+    let (held, branch) = match &kept.outcome {
+        Outcome::Held { commit, branch, .. } => (Some(commit.clone()), Some(branch.clone())),
+        Outcome::Landed { .. } | Outcome::Failed { .. } => (None, None),
     };
     ResultEntry {
         task: kept.task.clone(),
@@ -155,6 +160,8 @@ fn entry(kept: &Kept) -> ResultEntry {
         tokens_in: evidence.tokens_in,
         tokens_out: evidence.tokens_out,
         commit,
+        held,
+        branch,
         evidence: serde_json::to_string(evidence).ok(),
         message,
         traceparent: kept.traceparent.clone(),

@@ -17,6 +17,9 @@ use crate::candidate::{self, Candidate};
 use crate::git::{Git, tail};
 use crate::job::{Evidence, Failure, Job, Outcome, Runtime};
 use crate::land::{self, Landing};
+use crate::proof::{self, Approved, Changes, Flag};
+use crate::publish;
+use crate::refs::{self, RefChange};
 use crate::repository::{Repositories, Repository, Standing};
 use crate::run::{self, SelfReport, Start};
 use crate::runtime::{self, AccountNotice, AccountStanding, Prepared};
@@ -136,7 +139,8 @@ impl Host {
 /// [`Phase::Landing`] was granted, a cancellation waits for the push.
 pub async fn run(job: &Job, host: &Host, control: &Control, cancel: CancellationToken) -> Outcome {
     let folders = host.root.folders(&job.attempt_id);
-    let mut attempt = Attempt { job, host, control, cancel: &cancel, folders: &folders, evidence: Evidence::default() };
+    let (evidence, secrets) = (Evidence::default(), Vec::new());
+    let mut attempt = Attempt { job, host, control, cancel: &cancel, folders: &folders, evidence, secrets };
     let result = match job.check() {
         Ok(()) => {
             let result = attempt.go().await;
@@ -147,11 +151,19 @@ pub async fn run(job: &Job, host: &Host, control: &Control, cancel: Cancellation
         }
         Err(failure) => Err(failure),
     };
-    let evidence = attempt.evidence;
+    let mut evidence = attempt.evidence;
+    proof::evidence::bound(&mut evidence);
     match result {
-        Ok(commit) => Outcome::Landed { commit, evidence },
+        Ok(Done::Landed(commit)) => Outcome::Landed { commit, evidence },
+        Ok(Done::Held { branch, commit, flags }) => Outcome::Held { branch, commit, flags, evidence },
         Err(Failure { class, message, reset_at_ms }) => Outcome::Failed { class, message, reset_at_ms, evidence },
     }
+}
+
+/// What an attempt that has not failed came to.
+enum Done {
+    Landed(String),
+    Held { branch: String, commit: String, flags: Vec<String> },
 }
 
 struct Attempt<'a> {
@@ -161,28 +173,128 @@ struct Attempt<'a> {
     cancel: &'a CancellationToken,
     folders: &'a Folders,
     evidence: Evidence,
+    /// What must not be seen in anything that is kept.
+    secrets: Vec<String>,
 }
 
 impl Attempt<'_> {
-    async fn go(&mut self) -> Result<String, Failure> {
+    async fn go(&mut self) -> Result<Done, Failure> {
         let (job, folders) = (self.job, self.folders);
         let repository = self.cancellable(self.host.repositories.open(&job.repository)).await?;
         let base = match self.cancellable(repository.standing(job)).await? {
             Standing::Tip(tip) => tip,
-            Standing::Landed(commit) => return Ok(self.already_landed(commit)),
+            Standing::Landed(commit) => return Ok(Done::Landed(self.already_landed(commit))),
         };
         self.cancellable(folders.prepare(&repository, job, &base)).instrument(trace::stage(Stage::Prepare)).await?;
         self.control.say(format!("worktree of `{}` at {base}", job.target_branch));
         if let Some(off) = self.host.sandbox().off() {
             self.control.say(off.to_owned());
         }
+        if let Some(approved) = &job.proof.approved {
+            return self.approved(&repository, approved).await.map(Done::Landed);
+        }
         self.agent(&repository).instrument(trace::stage(Stage::Agent)).await?;
         let cancel = self.cancel;
         let squash = candidate::squash(&repository, folders, job, &base, &mut self.evidence);
-        let commit = cancellable(cancel, squash).await.map_err(|failure| self.unchanged(failure))?;
+        let squashed = cancellable(cancel, squash).await.map_err(|failure| self.unchanged(failure));
+        let commit = match (job.proof.changes, squashed) {
+            (Changes::None, squashed) => return self.nothing(&repository, squashed.ok()).await.map(Done::Landed),
+            (Changes::Optional, Err(failure)) if failure.class == FailureClass::NoChange => {
+                return self.nothing(&repository, None).await.map(Done::Landed);
+            }
+            (_, squashed) => squashed?,
+        };
         self.evidence.commit = Some(commit.commit.clone());
+        let changed =
+            self.cancellable(async { Ok(proof::changed(&repository, folders, &base, &commit.commit).await?) });
+        let judged = proof::judge(&changed.await?, &job.proof)?;
+        self.evidence.notes.extend(judged.notes);
         self.enter(Phase::Verifying).await?;
-        self.land(&repository, &commit, &base).await
+        if !judged.hold.is_empty() {
+            return self.hold(&repository, &commit, &judged.hold).await;
+        }
+        match self.land(&repository, &commit, &base).await {
+            Err(failure) if failure.class == FailureClass::NoChange && job.proof.changes == Changes::Optional => {
+                self.nothing(&repository, None).await.map(Done::Landed)
+            }
+            landed => landed.map(Done::Landed),
+        }
+    }
+
+    /// Proves a result that a person has to look at, and puts it where one can. Nothing lands.
+    async fn hold(&mut self, repository: &Repository, result: &Candidate, flags: &[Flag]) -> Result<Done, Failure> {
+        let (job, folders) = (self.job, self.folders);
+        let flags: Vec<String> = flags.iter().map(Flag::to_string).collect();
+        self.evidence.flags.clone_from(&flags);
+        // What fails is no question for a person; the next attempt is told of both.
+        self.verify(repository, &result.commit).await.map_err(|mut failure| {
+            if failure.class == FailureClass::VerificationFailed {
+                failure.message = format!("{}\nBeside that: {}", failure.message, flags.join("; "));
+            }
+            failure
+        })?;
+        let branch = proof::held::branch(job);
+        self.cancellable(publish::publish(repository, folders, job, &result.commit, &branch)).await?;
+        self.evidence.held_on = Some(branch.clone());
+        self.control.say(format!("held for a person on the branch `{branch}`: {}", flags.join("; ")));
+        Ok(Done::Held { branch, commit: result.commit.clone(), flags })
+    }
+
+    /// Verifies and lands a result that a person has approved.
+    async fn approved(&mut self, repository: &Repository, approved: &Approved) -> Result<String, Failure> {
+        let (job, folders) = (self.job, self.folders);
+        let Approved { commit, branch, by, flags } = approved;
+        self.control.say(format!("no agent runs: {by} has approved {commit} on `{branch}`"));
+        self.evidence.notes.push(format!("{by} has approved {commit} as it is; no agent ran"));
+        self.evidence.flags.clone_from(flags);
+        let fetched = self.cancellable(proof::held::fetch(repository, folders, approved)).await?;
+        let described =
+            candidate::describe(repository, folders, &fetched.base, &fetched.candidate.commit, &mut self.evidence);
+        cancellable(self.cancel, described).await?;
+        self.evidence.commit = Some(fetched.candidate.commit.clone());
+        self.enter(Phase::Verifying).await?;
+        let landed = self.land(repository, &fetched.candidate, &fetched.base).await?;
+        if let Err(error) = proof::held::withdraw(repository, folders, job, approved).await {
+            tracing::debug!(%error, branch, "the branch of an approved result could not be removed");
+        }
+        Ok(landed)
+    }
+
+    /// Completes a task that changes nothing: what is on the target branch is proved, and marked as this task's.
+    async fn nothing(&mut self, repository: &Repository, left: Option<Candidate>) -> Result<String, Failure> {
+        let (job, folders) = (self.job, self.folders);
+        if left.is_some() {
+            let files = std::mem::take(&mut self.evidence.files).join(", ");
+            self.evidence
+                .notes
+                .push(format!("the plan says that the task changes nothing; what it changed is left behind: {files}"));
+        }
+        self.enter(Phase::Verifying).await?;
+        let tip = match self.cancellable(repository.tip(job)).await? {
+            Standing::Tip(tip) => tip,
+            Standing::Landed(commit) => return Ok(self.already_landed(commit)),
+        };
+        self.evidence.diff_stat = "nothing changed".to_owned();
+        self.evidence.commit = Some(tip.clone());
+        self.verify(repository, &tip).await?;
+        self.enter(Phase::Landing).await?;
+        // No commit carries the task; the mark alone says that this generation is done.
+        let mark = RefChange::create(job.landed_ref(), tip.as_str());
+        if let Err(error) = refs::change(repository, folders, job, &[mark], "coditect: nothing to land").await {
+            return match repository.refs(job).await?.landed {
+                Some(commit) if commit == tip => Ok(commit),
+                Some(commit) => Ok(self.already_landed(commit)),
+                None => Err(error.into()),
+            };
+        }
+        self.control.say(format!("nothing to land: proved on {tip}"));
+        Ok(tip)
+    }
+
+    async fn verify(&mut self, repository: &Repository, commit: &str) -> Result<(), Failure> {
+        let Self { job, host, control, cancel, folders, evidence, secrets } = self;
+        let verifier = Verifier { host, repository, folders, job, control, cancel, secrets };
+        verify::verify(verifier, commit, evidence).instrument(trace::stage(Stage::Verify)).await
     }
 
     /// Runs the agent; anything but success is a failure.
@@ -199,6 +311,7 @@ impl Attempt<'_> {
                 self.control.account(AccountNotice { standing: AccountStanding::Auth, reset_at_ms: None, message });
             }
         })?;
+        self.secrets.clone_from(&secrets);
         let mut env = run::environment(self.host.env(), &job.env_allow, job);
         env.retain(|(name, _)| own.iter().all(|(ours, _)| ours != name));
         env.extend(own);
@@ -269,8 +382,7 @@ impl Attempt<'_> {
     /// Merges, verifies and lands when it is this attempt's turn, and again if somebody elsewhere came first.
     async fn land(&mut self, repository: &Repository, result: &Candidate, base: &str) -> Result<String, Failure> {
         let (job, folders) = (self.job, self.folders);
-        let (host, control, cancel) = (self.host, self.control, self.cancel);
-        let verifier = Verifier { host, repository, folders, job, control, cancel };
+        let control = self.control;
         let _turn = self.cancellable(async { Ok(repository.turn(job).await) }).await?;
         let (mut last, mut proved) = (String::new(), None::<String>);
         for attempt in 1..=LANDING_TRIES {
@@ -291,8 +403,7 @@ impl Attempt<'_> {
                 control
                     .say(format!("only plan files have changed on `{}`: what was verified holds", job.target_branch));
             } else {
-                let verified = verify::verify(verifier, &candidate.commit, &mut self.evidence);
-                verified.instrument(trace::stage(Stage::Verify)).await?;
+                self.verify(repository, &candidate.commit).await?;
                 proved = Some(tip.clone());
             }
             self.enter(Phase::Landing).await?;

@@ -30,11 +30,13 @@ pub struct Verifier<'a> {
     pub control: &'a Control,
     /// Ends it early.
     pub cancel: &'a CancellationToken,
+    /// What is struck out of all that is kept of the output.
+    pub secrets: &'a [String],
 }
 
 /// Runs the verify commands on a checkout of the commit; the first that fails ends it.
 pub async fn verify(of: Verifier<'_>, commit: &str, evidence: &mut Evidence) -> Result<(), Failure> {
-    let Verifier { host, repository, folders, job, control, cancel } = of;
+    let Verifier { host, repository, folders, job, control, cancel, secrets } = of;
     evidence.verify.clear();
     evidence.no_verify = job.verify.is_empty();
     if job.verify.is_empty() {
@@ -44,7 +46,7 @@ pub async fn verify(of: Verifier<'_>, commit: &str, evidence: &mut Evidence) -> 
     let env = run::environment(host.env(), &job.verify_env_allow, job);
     let borrowed = sandbox::borrowed(repository.objects());
     let confine = host.sandbox().confinement().reading(borrowed).reading([&folders.objects]);
-    for command in &job.verify {
+    for (at, command) in job.verify.iter().enumerate() {
         control.say(format!("verify: {command}"));
         let start = Start {
             shim: host.shim(),
@@ -57,7 +59,7 @@ pub async fn verify(of: Verifier<'_>, commit: &str, evidence: &mut Evidence) -> 
             silence: job.limits.verify_wall,
             grace: job.limits.kill_grace,
             log_bytes: job.limits.log_bytes,
-            secrets: &[],
+            secrets,
             confine: &confine,
             front: None,
             reader: None,
@@ -66,6 +68,7 @@ pub async fn verify(of: Verifier<'_>, commit: &str, evidence: &mut Evidence) -> 
         let printed = format!("{}\n{}", ended.stdout_tail, ended.stderr_tail).trim().to_owned();
         evidence.verify.push(VerifyResult {
             command: command.clone(),
+            source: job.proof.sources.get(at).cloned().unwrap_or_default(),
             exit_code: ended.code,
             tail: printed.clone(),
             duration_ms: u64::try_from(ended.duration.as_millis()).unwrap_or(u64::MAX),

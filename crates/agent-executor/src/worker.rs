@@ -23,6 +23,7 @@ use crate::control::{Control, Fenced, LogLine, Phase};
 use crate::job::{Account, Author, Evidence, Job, Limits, Outcome, Runtime};
 use crate::outbox::{Kept, Outbox};
 use crate::pipeline::{self, Host};
+use crate::proof::{Approved, Changes, Demands};
 use crate::runs::{LogTail, Runs, Worked};
 use crate::runtime::{AccountNotice, claude, prompt};
 
@@ -75,6 +76,9 @@ impl Worker {
         let outcome = self.run(&specification, asked).await;
         match &outcome {
             Outcome::Landed { commit, .. } => info!(task = work.task, attempt = work.attempt, commit, "landed"),
+            Outcome::Held { branch, .. } => {
+                info!(task = work.task, attempt = work.attempt, branch, "held for a person")
+            }
             Outcome::Failed { class, .. } => info!(task = work.task, attempt = work.attempt, %class, "failed"),
         }
         self.report(&work, outcome).await;
@@ -207,6 +211,7 @@ impl Worker {
             runtime,
             account,
             verify: specification.verify.clone(),
+            proof: self.demands(specification)?,
             protected: specification.protected.clone(),
             limits: Limits {
                 wall: executor.wall_limit(),
@@ -218,6 +223,41 @@ impl Worker {
             env_allow: executor.env_allow.clone(),
             verify_env_allow: Vec::new(),
             author: Author::default(),
+        })
+    }
+
+    /// What is asked of the result beside its verify commands.
+    fn demands(&self, specification: &Specification) -> Result<Demands, String> {
+        if self.config.verify.required && specification.verify.is_empty() {
+            return Err(format!(
+                "no command proves task {}, and verify.required asks for one: give the task a `**Verify:**` field, the plan \
+                 a section `## Validation Commands`, or the project verify.commands",
+                specification.key
+            ));
+        }
+        let changes = match specification.changes.as_str() {
+            "" | "required" => Changes::Required,
+            "optional" => Changes::Optional,
+            "none" => Changes::None,
+            other => {
+                return Err(format!(
+                    "`{other}` does not say whether the task changes anything: expected required, optional or none; is \
+                     this executor older than the orchestrator?"
+                ));
+            }
+        };
+        let approved = specification.approved.clone().map(|approved| Approved {
+            commit: approved.commit,
+            branch: approved.branch,
+            by: approved.by,
+            flags: approved.flags,
+        });
+        Ok(Demands {
+            changes,
+            guarded: specification.guarded.clone(),
+            removed_tests: self.config.verify.removed_tests,
+            sources: specification.verify_sources.clone(),
+            approved,
         })
     }
 

@@ -55,6 +55,7 @@ impl BreakerScope {
                 Self::Agent,
                 F::AgentError
                 | F::VerificationFailed
+                | F::Held
                 | F::NoChange
                 | F::Timeout
                 | F::Silent
@@ -64,7 +65,7 @@ impl BreakerScope {
             | (Self::Account, F::Overloaded) => Signal::Failure,
             (
                 Self::Account,
-                F::VerificationFailed | F::MergeConflict | F::NoChange | F::TurnLimit | F::BudgetExceeded,
+                F::VerificationFailed | F::Held | F::MergeConflict | F::NoChange | F::TurnLimit | F::BudgetExceeded,
             ) => Signal::Success,
             (
                 Self::Agent,

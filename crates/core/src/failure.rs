@@ -13,6 +13,8 @@ pub enum FailureClass {
     AgentError,
     /// A verify command failed on the clean checkout of the result.
     VerificationFailed,
+    /// The result is proved, and waits for a person's word because of what it changes.
+    Held,
     /// The result does not apply to the target branch as it is now.
     MergeConflict,
     /// The agent said it was done and had changed nothing.
@@ -41,9 +43,10 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every class, in the order of the documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AgentError,
         Self::VerificationFailed,
+        Self::Held,
         Self::MergeConflict,
         Self::NoChange,
         Self::Timeout,
@@ -64,6 +67,7 @@ impl FailureClass {
         match self {
             Self::AgentError => "agent_error",
             Self::VerificationFailed => "verification_failed",
+            Self::Held => "held",
             Self::MergeConflict => "merge_conflict",
             Self::NoChange => "no_change",
             Self::Timeout => "timeout",
@@ -88,6 +92,7 @@ impl FailureClass {
             Self::RateLimited | Self::Overloaded | Self::Auth | Self::ExecutorLost | Self::Cancelled => false,
             Self::AgentError
             | Self::VerificationFailed
+            | Self::Held
             | Self::MergeConflict
             | Self::NoChange
             | Self::Timeout
@@ -103,7 +108,7 @@ impl FailureClass {
     /// A refused credential is not the task's matter: its account stops until a person resumes it, and the task waits.
     #[must_use]
     pub const fn needs_person(self) -> bool {
-        matches!(self, Self::Config)
+        matches!(self, Self::Config | Self::Held)
     }
 
     /// Whether the account is paused for it. Then the task itself waits for nothing: another account may take it.

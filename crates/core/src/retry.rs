@@ -111,6 +111,7 @@ impl RetryPolicy {
             FailureClass::Overloaded => Verdict::RetryAt(now_ms + self.pause_ms(started, unit)),
             FailureClass::AgentError
             | FailureClass::VerificationFailed
+            | FailureClass::Held
             | FailureClass::MergeConflict
             | FailureClass::NoChange
             | FailureClass::Timeout

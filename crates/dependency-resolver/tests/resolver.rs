@@ -62,6 +62,8 @@ impl Fixture {
             dangling: depends_on.iter().filter(|key| !known(key)).map(ToString::to_string).collect(),
             human: false,
             optional: false,
+            verify_plan: Vec::new(),
+            changes: Default::default(),
             marker: "pending".to_owned(),
         };
         let mut tasks: Vec<_> = (1..).zip(tasks).map(task).collect();

@@ -31,6 +31,8 @@ fn task(key: &str, depends_on: &[&str]) -> PlannedTask {
         dangling: Vec::new(),
         human: false,
         optional: false,
+        verify_plan: Vec::new(),
+        changes: Default::default(),
         marker: "pending".to_owned(),
     }
 }

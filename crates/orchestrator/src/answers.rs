@@ -1,7 +1,10 @@
 //! From the database's rows to the wire's messages.
 
+use coditect_core::Lifecycle;
 use coditect_proto::v1;
-use coditect_store::{AnswerRow, AttemptNotes, AttemptRow, DependencyRow, EpicRow, EventRow, LogRow, TaskBrief};
+use coditect_store::{
+    AnswerRow, AttemptNotes, AttemptRow, DependencyRow, EpicRow, EventRow, HeldResult, HeldVerdict, LogRow, TaskBrief,
+};
 use serde::Deserialize;
 
 pub(crate) fn attempt(row: &AttemptRow) -> v1::Attempt {
@@ -66,6 +69,25 @@ pub(crate) fn task(row: &TaskBrief) -> v1::Task {
         epic: row.epic.clone(),
         rank: row.rank,
         updated_at_ms: row.updated_at_ms,
+    }
+}
+
+/// A held result of a task that is where `life` says.
+pub(crate) fn held(row: HeldResult, life: &Lifecycle) -> v1::HeldResult {
+    let verdict = match row.verdict {
+        Some(verdict) => verdict.as_str(),
+        None if row.waits(life) => "waiting",
+        None => HeldVerdict::Dropped.as_str(),
+    };
+    v1::HeldResult {
+        attempt: row.attempt.to_string(),
+        branch: row.result.branch,
+        commit: row.result.commit,
+        flags: row.result.flags,
+        at_ms: row.at_ms,
+        verdict: verdict.to_owned(),
+        decided_by: row.decided_by,
+        decided_at_ms: row.decided_at_ms,
     }
 }
 

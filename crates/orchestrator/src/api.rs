@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status};
 
 use crate::attempts::Fence;
 use crate::interventions::{Action, Place, Word};
+use crate::specification::proofs;
 use crate::status::PAUSE_ALL;
 use crate::{Orchestrator, answers};
 
@@ -87,7 +88,9 @@ impl Api for Orchestrator {
         let row = self.named(&request.into_inner().task).await?;
         let id = &row.id;
         let brief = self.brief(id).await?;
-        let place = Place::of(&row.life, row.human);
+        let held = self.store.held(id, row.life.generation).await.map_err(internal)?;
+        let place = Place::of(&row.life, row.human).with_held(held.as_ref(), &row.life);
+        let (verify, verify_sources) = proofs(&row, &self.config().verify.commands).into_iter().unzip();
         let actions = Action::ALL.into_iter().filter(|action| action.applies(place));
         let dependencies = self.store.dependencies(id).await.map_err(internal)?;
         let dependents = self.store.dependents(id).await.map_err(internal)?;
@@ -102,7 +105,10 @@ impl Api for Orchestrator {
             attempts: attempts.iter().map(|row| answers::attempt_with(row, notes.get(&row.id))).collect(),
             events: events.into_iter().map(answers::event).collect(),
             dangling: row.dangling,
-            verify: row.verify,
+            verify,
+            verify_sources,
+            changes: row.changes.as_str().to_owned(),
+            held: held.map(|held| answers::held(held, &row.life)),
             description: row.description,
             steps: row.steps,
             acceptance: row.acceptance,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use coditect_core::{Change, Clock, Lifecycle, TaskId, TaskState, Trigger, transition};
 use coditect_service::announce::announce;
-use coditect_store::{AnswerRow, AttemptEnd, Moved, StoreError, Tx, Wish, WishRow};
+use coditect_store::{AnswerRow, AttemptEnd, HeldResult, Moved, StoreError, Tx, Wish, WishRow};
 use tracing::info;
 
 use crate::Orchestrator;
@@ -19,12 +19,19 @@ pub(crate) struct Place {
     human: bool,
     /// It is put to a person because the plan says so, not because it failed.
     gate: bool,
+    /// Its last result waits for a person's word.
+    held: bool,
 }
 
 impl Place {
     /// Where a task is, and whether the plan gives it to a person.
     pub(crate) const fn of(life: &Lifecycle, human: bool) -> Self {
-        Self { state: life.state, human, gate: human && life.failure.is_none() }
+        Self { state: life.state, human, gate: human && life.failure.is_none(), held: false }
+    }
+
+    /// The same, where its last result may wait for a person's word.
+    pub(crate) fn with_held(self, held: Option<&HeldResult>, life: &Lifecycle) -> Self {
+        Self { held: held.is_some_and(|held| held.waits(life)), ..self }
     }
 }
 
@@ -35,7 +42,7 @@ pub(crate) enum Action {
     Retry,
     /// Tell its agents something, and try it again.
     Answer,
-    /// Take its result as it is.
+    /// Take its result as it is: what is held lands; what was never landed counts as done.
     Approve,
     /// Give it to an agent.
     Assign,
@@ -75,6 +82,8 @@ impl Action {
             (Self::Answer, TaskState::NeedsHuman | TaskState::Failed | TaskState::WaitingRetry)
             | (Self::Assign, TaskState::NeedsHuman | TaskState::Failed) => Some(Trigger::Retry),
             (Self::Approve, TaskState::AwaitingMerge) => Some(Trigger::Merge),
+            // An executor lands exactly what is held.
+            (Self::Approve, TaskState::NeedsHuman) if at.held => Some(Trigger::Retry),
             (Self::Approve, TaskState::NeedsHuman) => Some(Trigger::Complete),
             (Self::Answer | Self::Approve | Self::Assign, _) => None,
         }
@@ -132,7 +141,8 @@ impl Orchestrator {
         let now_ms = self.clock.now_ms();
         let mut tx = self.store.begin().await?;
         let Some(seen) = tx.lifecycle(task).await? else { return Ok(false) };
-        let at = Place::of(&seen, tx.is_for_a_person(task).await?);
+        let held = tx.held(task, seen.generation).await?.filter(|held| held.waits(&seen));
+        let at = Place::of(&seen, tx.is_for_a_person(task).await?).with_held(held.as_ref(), &seen);
         if !word.action.applies(at) {
             return Ok(false);
         }
@@ -142,7 +152,10 @@ impl Orchestrator {
             let reason = match (&word.reason, word.action) {
                 (Some(reason), _) => Some(reason.clone()),
                 (None, Action::Answer) => Some(format!("answered: {}", word.text)),
-                (None, Action::Approve) => Some("approved".to_owned()),
+                (None, Action::Approve) => Some(match &held {
+                    Some(held) => format!("approved: {} lands as it is", held.result.commit),
+                    None => "approved".to_owned(),
+                }),
                 (None, Action::Assign) => word.agent.as_ref().map(|agent| format!("given to {agent}")),
                 (None, Action::Retry | Action::Skip | Action::Cancel) => None,
             };
@@ -150,6 +163,9 @@ impl Orchestrator {
             moved = tx.change(task, &seen, change, AttemptEnd::default(), &word.actor, now_ms).await?;
             if moved.is_none() {
                 return Ok(false);
+            }
+            if let (Action::Approve, Some(held)) = (word.action, &held) {
+                tx.approve_held(held.attempt, &word.actor, now_ms).await?;
             }
         }
         tx.commit().await?;

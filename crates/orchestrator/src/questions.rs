@@ -1,12 +1,15 @@
 //! What a person is asked when a task cannot go on by itself: what happened, and a question with what to do about it. Pure.
 
 use coditect_core::FailureClass;
+use coditect_store::HoldResult;
 
 /// Why a person is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
     /// The attempt could not be started, and no other one could.
     CannotStart,
+    /// A result waits for a person's word.
+    Held,
     /// That was the last attempt.
     Attempts(i64),
     /// It was started so often, though not through a fault of its own.
@@ -28,6 +31,10 @@ pub(crate) fn question(key: &str, class: FailureClass, message: Option<&str>, wh
     let mut text = match why {
         Why::CannotStart => format!(
             "It could not be started: {first}. Is a setting wrong? Mend it, then `coditect task retry {key}`.",
+            first = if first.is_empty() { class.as_str() } else { first }.trim_end_matches('.'),
+        ),
+        Why::Held => format!(
+            "Its result is held: {first}. What is to become of it? `coditect task retry {key}` has an agent do it again.",
             first = if first.is_empty() { class.as_str() } else { first }.trim_end_matches('.'),
         ),
         Why::Attempts(number) => format!(
@@ -56,6 +63,28 @@ pub(crate) fn question(key: &str, class: FailureClass, message: Option<&str>, wh
     text
 }
 
+/// The question about a result of the task that people call `key`, which would go to the branch `target`.
+pub(crate) fn held_question(key: &str, held: &HoldResult, target: &str) -> String {
+    let HoldResult { branch, commit, flags } = held;
+    let first = flags.first().map_or("what it changes", String::as_str);
+    let more = match flags.len() {
+        0 | 1 => String::new(),
+        2 => " (and one thing more)".to_owned(),
+        several => format!(" (and {} things more)", several - 1),
+    };
+    let mut text = format!(
+        "Its result is verified and waits for you: {first}{more}. Shall it land as it is? `coditect task approve {key}` lands \
+         it; `coditect task retry {key}`, or `answer {key} TEXT`, has an agent do it again, told of this."
+    );
+    text.push_str("\n\nWhat was flagged:");
+    for flag in flags {
+        text.push_str("\n- ");
+        text.push_str(flag);
+    }
+    text.push_str(&format!("\n\nIt is commit {commit} on the branch {branch}:\n  git diff {target}...{branch}"));
+    text
+}
+
 fn dollars(micros: i64) -> String {
     let cents = micros.saturating_add(5_000) / 10_000;
     format!("${}.{:02}", cents / 100, cents % 100)
@@ -66,9 +95,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_held_result_is_asked_about_with_where_to_look_and_what_to_do() {
+        let held = HoldResult {
+            branch: "coditect/held/1.2-abc".to_owned(),
+            commit: "c0ffee".to_owned(),
+            flags: vec!["tests are removed from `a.rs`: `x`".to_owned(), "`ci.yml` is changed".to_owned()],
+        };
+        let text = held_question("1.2", &held, "main");
+        let first = text.lines().next().unwrap();
+        assert!(first.contains("tests are removed from `a.rs`: `x` (and one thing more)."), "{text}");
+        assert!(first.contains('?') && first.contains("`coditect task approve 1.2`"), "{text}");
+        assert!(text.contains("git diff main...coditect/held/1.2-abc") && text.contains("c0ffee"), "{text}");
+    }
+
+    #[test]
     fn every_question_says_what_happened_asks_and_names_what_to_do() {
-        let whys =
-            [Why::CannotStart, Why::Attempts(3), Why::Starts(21), Why::Budget { spent: 5_120_000, budget: 5_000_000 }];
+        let whys = [
+            Why::CannotStart,
+            Why::Held,
+            Why::Attempts(3),
+            Why::Starts(21),
+            Why::Budget { spent: 5_120_000, budget: 5_000_000 },
+        ];
         for why in whys {
             let text = question("1.2", FailureClass::VerificationFailed, Some("make test: exit 2.\nline two"), why);
             let first = text.lines().next().unwrap();

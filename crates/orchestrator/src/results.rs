@@ -7,14 +7,14 @@ use coditect_queue::message::{ResultEntry, ResultKind};
 use coditect_queue::{ConsumerOptions, Stream};
 use coditect_service::announce::announce;
 use coditect_service::trace::{self, Stage};
-use coditect_store::{AttemptEnd, StoreError, Tx};
+use coditect_store::{AttemptEnd, HeldVerdict, HoldResult, StoreError, Tx};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, warn};
 
 use crate::Orchestrator;
 use crate::accounts::TURN;
 use crate::attempts::Fence;
-use crate::questions::{Why, question};
+use crate::questions::{Why, held_question, question};
 
 /// How long to wait before a result is applied again after the database failed.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -66,6 +66,11 @@ impl Orchestrator {
             tokens_out: result.tokens_out.map(tokens),
             runtime_version: result.evidence.as_deref().and_then(runtime_version),
         };
+        if let (Some(commit), Some(branch)) = (&result.held, &result.branch) {
+            let flags = result.message.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+            let held = HoldResult { branch: branch.clone(), commit: commit.clone(), flags };
+            return self.ended(&fence, FailureClass::Held, None, end, Some(held)).await;
+        }
         match (&result.commit, result.failure) {
             (Some(_), _) => self.landed(&fence, end).await,
             (None, failure) => {
@@ -95,6 +100,7 @@ impl Orchestrator {
         let change = Change::Plain(Trigger::Land);
         let moved = tx.change(&fence.task, &seen, change, end, "orchestrator", now_ms).await?;
         if let (Some(attempt), Some(_)) = (&attempt, &moved) {
+            tx.approved_is(&fence.task, attempt.generation, HeldVerdict::Landed).await?;
             self.tell_breakers(&mut tx, attempt, None, now_ms).await?;
         }
         tx.commit().await?;
@@ -113,6 +119,18 @@ impl Orchestrator {
         reset_at_ms: Option<i64>,
         end: AttemptEnd,
     ) -> Result<(), StoreError> {
+        self.ended(fence, class, reset_at_ms, end, None).await
+    }
+
+    /// Ends an attempt that has not landed. Its result may be held, on a branch, for a person.
+    async fn ended(
+        &self,
+        fence: &Fence,
+        class: FailureClass,
+        reset_at_ms: Option<i64>,
+        end: AttemptEnd,
+        held: Option<HoldResult>,
+    ) -> Result<(), StoreError> {
         let now_ms = self.clock.now_ms();
         let mut tx = self.store.begin().await?;
         if class.pauses_account() {
@@ -128,7 +146,11 @@ impl Orchestrator {
             Verdict::RetryAt(at_ms) => Some(at_ms),
             Verdict::Requeue | Verdict::AskPerson => None,
         };
+        let target = self.config().repository.target_branch.clone();
         let reason = match (why, &message) {
+            (Some(Why::Held), _) if held.is_some() => {
+                held.as_ref().map(|held| held_question(fence.task.key(), held, &target)).unwrap_or_default()
+            }
             (Some(why), _) => question(fence.task.key(), class, message.as_deref(), why),
             (None, Some(message)) => format!("{class}: {message}"),
             (None, None) => class.to_string(),
@@ -137,6 +159,12 @@ impl Orchestrator {
         let change = Change::Fail { trigger: verdict.trigger(), class, reason: reason.clone(), due_at_ms };
         let moved = tx.change(&fence.task, &seen, change, end, "orchestrator", now_ms).await?;
         if let (Some(attempt), Some(_)) = (&attempt, &moved) {
+            if let Some(held) = &held {
+                tx.hold(&fence.task, fence.attempt, attempt.generation, held, now_ms).await?;
+            } else if class.spends_attempt() {
+                // What was approved did not fit what has landed meanwhile: an agent has to do it again.
+                tx.approved_is(&fence.task, attempt.generation, HeldVerdict::Overtaken).await?;
+            }
             self.tell_breakers(&mut tx, attempt, Some(class), now_ms).await?;
             if class.pauses_account() {
                 let message = message.as_deref().unwrap_or_default();
@@ -175,6 +203,7 @@ impl Orchestrator {
         let unit = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
         let verdict = self.retry.decide(class, spent, seen.attempts_started, now_ms, unit);
         let why = match verdict {
+            Verdict::AskPerson if class == FailureClass::Held => Some(Why::Held),
             Verdict::AskPerson if class.needs_person() => Some(Why::CannotStart),
             Verdict::AskPerson if spent >= self.retry.max_attempts() => Some(Why::Attempts(spent)),
             Verdict::AskPerson => Some(Why::Starts(seen.attempts_started)),

@@ -1,8 +1,10 @@
 //! What an executor is told of an attempt when it claims it.
 
 use coditect_catalog::parse;
-use coditect_proto::v1::{AgentDefinition, Specification};
-use coditect_store::{AttemptRow, StoreError, TaskRow};
+use coditect_core::FailureClass;
+use coditect_proto::v1::{AgentDefinition, ApprovedResult, Specification};
+use coditect_service::guarded::Guarded;
+use coditect_store::{AttemptRow, HeldResult, StoreError, TaskRow};
 use tracing::warn;
 
 use crate::Orchestrator;
@@ -11,13 +13,16 @@ impl Orchestrator {
     /// The specification of an attempt that was just claimed.
     pub(crate) async fn specification(&self, attempt: AttemptRow, task: &TaskRow) -> Result<Specification, StoreError> {
         let documents = self.store.documents().await?;
-        let mut verify = task.verify.clone();
-        verify.extend(self.config().verify.commands.iter().cloned());
+        let (verify, verify_sources) = proofs(task, &self.config().verify.commands).into_iter().unzip();
         let failures = self.store.earlier_failures(&task.id, attempt.generation, attempt.number).await?;
         let earlier_failures = failures.into_iter().map(|failure| match failure.message.trim() {
             "" => failure.class.to_string(),
+            message if failure.class == FailureClass::Held => {
+                format!("it was not accepted, though verified, because of what it changed: {message}")
+            }
             message => format!("{}: {message}", failure.class),
         });
+        let approved = self.store.held(&task.id, attempt.generation).await?.filter(HeldResult::is_approved);
         let answers = self.store.answers_given(&task.id).await?.into_iter().map(|said| said.answer);
         let left = self.config().budget.per_task_micros() - self.store.task_spent(&task.id, &task.life).await?;
         Ok(Specification {
@@ -33,6 +38,15 @@ impl Orchestrator {
             script: task.script.clone(),
             prompt: prompt(task),
             verify,
+            verify_sources,
+            changes: task.changes.as_str().to_owned(),
+            guarded: guarded(&self.config().repository.protected, task),
+            approved: approved.map(|held| ApprovedResult {
+                commit: held.result.commit,
+                branch: held.result.branch,
+                by: held.decided_by.unwrap_or_default(),
+                flags: held.result.flags,
+            }),
             protected: documents.into_iter().map(|document| document.path).collect(),
             lease_ms: self.lease_ms(),
             traceparent: attempt.id.traceparent(),
@@ -71,6 +85,31 @@ impl Orchestrator {
 #[expect(clippy::cast_precision_loss, reason = "a task may cost less than 2^52 millionths of a dollar")]
 fn dollars(micros: i64) -> f64 {
     micros as f64 / 1_000_000.0
+}
+
+/// The commands that prove a task, each once, and where each comes from: `task`, `plan`, `project`.
+pub(crate) fn proofs(task: &TaskRow, project: &[String]) -> Vec<(String, String)> {
+    let mut proofs: Vec<(String, String)> = Vec::new();
+    for (source, commands) in [("task", task.verify.as_slice()), ("plan", &task.verify_plan), ("project", project)] {
+        for command in commands {
+            if !proofs.iter().any(|(known, _)| known == command) {
+                proofs.push((command.clone(), source.to_owned()));
+            }
+        }
+    }
+    proofs
+}
+
+/// The globs of what a task's result does not change without a person's word. What its own plan says that it changes has
+/// a person's word.
+fn guarded(globs: &[String], task: &TaskRow) -> Vec<String> {
+    if globs.is_empty() {
+        return Vec::new();
+    }
+    let named = task.touches.iter().filter(|path| !path.is_empty()).map(|path| format!("!/{}", path.trim_matches('/')));
+    // A path with signs in it may be no glob.
+    let named = named.filter(|glob| Guarded::new([glob.as_str()]).is_ok());
+    globs.iter().cloned().chain(named).collect()
 }
 
 /// The task in words: what an agent is prompted with.

@@ -2,11 +2,13 @@
 //! nothing.
 
 mod accounts;
+mod held;
 mod logs;
 
 use std::sync::Arc;
 
 use coditect_core::{AttemptId, FailureClass, RetryPolicy, TaskId, TaskState};
+use coditect_proto::v1::Specification;
 use coditect_queue::Queue;
 use coditect_queue::message::{ResultEntry, ResultKind};
 use coditect_service::config::Live;
@@ -71,6 +73,8 @@ impl World {
             dangling: Vec::new(),
             human,
             optional: false,
+            verify_plan: Vec::new(),
+            changes: Default::default(),
             marker: marker.to_owned(),
         };
         let document = PlannedDocument {
@@ -93,6 +97,11 @@ impl World {
 
     /// Makes the task ready, opens an attempt and claims it.
     pub(crate) async fn claimed(&self, random: u8) -> Fence {
+        self.claims(random).await.0
+    }
+
+    /// The same, with what the executor is told.
+    pub(crate) async fn claims(&self, random: u8) -> (Fence, Specification) {
         let attempt = AttemptId::from_parts(i64::from(random), &[random; 10]);
         let mut tx = self.orchestrator.store.begin().await.unwrap();
         tx.settle(&self.task, true, 1).await.unwrap();
@@ -102,8 +111,8 @@ impl World {
         let moved = tx.assign(&self.task, &seen, open, "task-dispatcher", 1).await.unwrap().unwrap();
         tx.commit().await.unwrap();
         let fence = Fence { task: self.task.clone(), attempt, token: moved.now.token };
-        assert!(self.orchestrator.claim(&fence, EXECUTOR).await.unwrap().is_some());
-        fence
+        let specification = self.orchestrator.claim(&fence, EXECUTOR).await.unwrap().unwrap();
+        (fence, specification)
     }
 
     /// Lands what was claimed.

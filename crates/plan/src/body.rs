@@ -11,7 +11,7 @@ use crate::fields::{self, Field, Key};
 use crate::headings::Role;
 use crate::lines::{Checkbox, Kind, Line};
 use crate::marker::MarkerStatus;
-use crate::model::{Anchor, PlanTask, Step};
+use crate::model::{Anchor, Changes, PlanTask, Step};
 use crate::select::{Selection, Source};
 use crate::urgency;
 use crate::values;
@@ -32,6 +32,7 @@ pub(crate) struct Body<'a> {
     pub status_field: Option<Range<usize>>,
     pub optional: bool,
     pub human: bool,
+    pub changes: Changes,
     prose: Vec<&'a str>,
     closed: bool,
 }
@@ -177,7 +178,12 @@ impl<'a> Reader<'_, 'a, '_> {
     /// Takes the fields of a line; `false` where it has none.
     fn fields(&self, i: usize, line: &Line<'a>, text: &Range<usize>, body: &mut Body<'a>, sink: &mut Sink<'_>) -> bool {
         let fields = fields::fields(self.source.document, text);
-        if fields.iter().any(|f| f.key == Key::Other) {
+        let is_prose = |field: &Field| match field.key {
+            Key::Other => true,
+            Key::Changes => values::changes(self.text(&field.value)).is_none(),
+            _ => false,
+        };
+        if fields.iter().any(is_prose) {
             body.say(line.text);
         }
         for field in &fields {
@@ -225,6 +231,7 @@ impl<'a> Reader<'_, 'a, '_> {
             }
             Key::Optional => body.optional |= values::is_yes(value),
             Key::Human => body.human |= values::is_yes(value),
+            Key::Changes => body.changes = values::changes(value).unwrap_or(body.changes),
             Key::Legend | Key::Other => {}
         }
     }
@@ -282,6 +289,7 @@ impl<'a> Body<'a> {
             column: 1,
             section: Vec::new(),
             priority: self.priority,
+            changes: self.changes,
             human: self.human || agent.as_deref().is_some_and(values::is_person),
             agent,
             estimate_minutes: self.minutes,

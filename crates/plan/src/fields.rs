@@ -16,6 +16,8 @@ pub(crate) enum Key {
     Status,
     Optional,
     Human,
+    /// Whether the task changes anything.
+    Changes,
     /// A legend: the boxes beneath explain markers.
     Legend,
     Other,
@@ -24,7 +26,8 @@ pub(crate) enum Key {
 impl Key {
     /// Whether the field says something about a task (and so makes one of a heading with a bare id).
     pub(crate) const fn is_of_task(self) -> bool {
-        !matches!(self, Self::Other | Self::Legend | Self::Status)
+        // Prose has headings such as `**Changes:**`, too.
+        !matches!(self, Self::Other | Self::Legend | Self::Status | Self::Changes)
     }
 }
 
@@ -143,6 +146,7 @@ fn key(name: &str) -> Key {
         "status" => Key::Status,
         "optional" => Key::Optional,
         "human" | "manual" => Key::Human,
+        "changes" | "change" => Key::Changes,
         "legend" | "status legend" | "task legend" | "checkbox legend" | "markers" => Key::Legend,
         _ => Key::Other,
     }

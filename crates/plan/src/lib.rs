@@ -42,7 +42,7 @@ pub use estimate::parse_minutes;
 pub use formats::{Format, UnknownFormat};
 pub use marker::{MarkerStatus, UnknownStatus};
 pub use mentions::paths_in;
-pub use model::{Dependency, Plan, PlanTask, Step, UnresolvedDependency};
+pub use model::{Changes, Dependency, Plan, PlanTask, Step, UnresolvedDependency};
 pub use note::Note;
 pub use urgency::parse_priority;
 

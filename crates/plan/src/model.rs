@@ -114,12 +114,39 @@ pub struct PlanTask {
     pub optional: bool,
     /// Whether a person has to do it.
     pub human: bool,
+    /// Whether its result changes anything.
+    pub changes: Changes,
     /// Bytes of its own line, without the line ending.
     #[serde(skip)]
     pub span: Range<usize>,
     /// Where its status is written.
     #[serde(skip)]
     pub(crate) anchor: Anchor,
+}
+
+/// Whether the result of a task changes anything in the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Changes {
+    /// It does: a result without a change is none.
+    #[default]
+    Required,
+    /// It may, or may not.
+    Optional,
+    /// It does not: whatever was changed is left behind.
+    None,
+}
+
+impl Changes {
+    /// The name in the database, on the wire and on screen.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+            Self::None => "none",
+        }
+    }
 }
 
 /// A box inside a task.

@@ -1,5 +1,6 @@
 //! The values of fields: agents, commands, paths.
 
+use crate::model::Changes;
 use crate::text::{code_spans, strip_prefix_ci};
 
 /// The agent a field names: backticked or bare, without what stands behind it.
@@ -36,6 +37,18 @@ fn tagged(title: &str, words: &[&str]) -> bool {
         let close = if open == "[" { ']' } else { ')' };
         words.iter().any(|word| strip_prefix_ci(inner, word).is_some_and(|rest| rest.starts_with(close)))
     })
+}
+
+/// What a field says about whether a task changes anything; anything else is prose.
+pub(crate) fn changes(value: &str) -> Option<Changes> {
+    let word = value.trim_matches(|c: char| c.is_whitespace() || "*_`.".contains(c));
+    let is = |words: &[&str]| words.iter().any(|w| word.eq_ignore_ascii_case(w));
+    match () {
+        () if is(&["none", "no", "nothing"]) => Some(Changes::None),
+        () if is(&["optional", "none or some", "maybe"]) => Some(Changes::Optional),
+        () if is(&["required", "yes"]) => Some(Changes::Required),
+        () => None,
+    }
 }
 
 /// Whether a field is a plain yes (an empty value is one).

@@ -115,6 +115,7 @@ fn the_json_has_the_published_names() {
         "touches",
         "optional",
         "human",
+        "changes",
     ] {
         assert!(task.get(name).is_some(), "{name}");
     }
@@ -384,6 +385,22 @@ fn optional_and_human_tasks_are_recognised() {
     );
     let flags: Vec<_> = plan.tasks.iter().map(|t| (t.optional, t.human)).collect();
     assert_eq!(flags, [(true, false), (false, false), (false, true), (true, false)]);
+}
+
+#[test]
+fn a_task_says_whether_it_changes_anything() {
+    let plan = parse(
+        "p",
+        "### Task 1: Measure\n**Changes:** none\n- [ ] a\n\n### Task 2: Tidy\n- **Changes:** `optional` | **Priority:** P1\n\n\
+         ### Task 3: Write\n**Agent:** a\n\n### Task 4: Explain\n**Changes:** rename a to b\n",
+    );
+    let said: Vec<_> = plan.tasks.iter().map(|t| t.changes.as_str()).collect();
+    assert_eq!(said, ["none", "optional", "required", "required"]);
+    assert_eq!(plan.tasks[1].priority.map(|p| p.level()), Some(1));
+    assert!(plan.tasks[3].description.contains("rename a to b"), "other words are prose");
+    assert!(plan.tasks[0].description.is_empty());
+    let nested = parse("p", "- [ ] 1.1 Check\n  - **Changes**: None\n- [ ] 1.2 Do\n");
+    assert_eq!((nested.tasks[0].changes.as_str(), nested.tasks[1].changes.as_str()), ("none", "required"));
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub mod forecast;
 pub mod git;
 pub mod graph;
 pub mod grpc;
+pub mod guarded;
 pub mod hook;
 pub mod ids;
 pub mod leadership;

@@ -78,7 +78,7 @@ pub struct AttemptRow {
     pub account: String,
     /// The executor that claimed it.
     pub executor: Option<String>,
-    /// `assigned`, `running`, `verifying`, `landing`; then `landed` or `failed`.
+    /// `assigned`, `running`, `verifying`, `landing`; then `landed`, `held` or `failed`.
     pub state: String,
     /// Until when the executor need not be heard of.
     pub lease_until_ms: Option<i64>,
@@ -211,12 +211,16 @@ impl Tx {
     /// # Errors
     /// The database failed.
     pub async fn keep_evidence(&mut self, id: AttemptId, evidence: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE attempts SET evidence = $1 WHERE id = $2")
-            .bind(keepable(evidence))
-            .bind(id.to_string())
-            .execute(&mut *self.inner)
-            .await
-            .map_err(StoreError::during("keep evidence"))?;
+        // What an attempt ended with stays.
+        let done = sqlx::query(
+            "UPDATE attempts SET evidence = CASE WHEN ended_at_ms IS NULL THEN $1 ELSE COALESCE(evidence, $1) END \
+             WHERE id = $2",
+        )
+        .bind(keepable(evidence))
+        .bind(id.to_string())
+        .execute(&mut *self.inner)
+        .await
+        .map_err(StoreError::during("keep evidence"))?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -316,7 +320,11 @@ impl Tx {
              tokens_in = COALESCE($8, tokens_in), tokens_out = COALESCE($9, tokens_out), \
              runtime_version = $10 WHERE id = $11 AND ended_at_ms IS NULL",
         )
-        .bind(if landed { "landed" } else { "failed" })
+        .bind(match failure {
+            _ if landed => "landed",
+            Some(FailureClass::Held) => "held",
+            _ => "failed",
+        })
         .bind(now_ms)
         .bind(failure.map(|f| f.as_str().to_owned()))
         .bind(end.message.as_deref().map(keepable))

@@ -19,7 +19,7 @@ use crate::{Engine, Store, StoreError};
 pub use file::{list, verify};
 
 /// Every table, each after those that it refers to.
-pub const TABLES: [&str; 20] = [
+pub const TABLES: [&str; 21] = [
     "documents",
     "document_revisions",
     "epics",
@@ -28,6 +28,7 @@ pub const TABLES: [&str; 20] = [
     "task_dependencies",
     "dependencies_set_aside",
     "attempts",
+    "held_results",
     "task_events",
     "agent_execution_log",
     "executors",

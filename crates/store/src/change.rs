@@ -66,6 +66,7 @@ impl Tx {
         now_ms: i64,
     ) -> Result<Option<Moved>, StoreError> {
         let trigger = change.trigger();
+        let a_word = matches!(change, Change::Intervene { .. });
         // Its own words: the task's reason may still be an earlier change's.
         let cause = change.reason().map_or_else(|| trigger.to_string(), |reason| format!("{trigger}: {reason}"));
         let next = match seen.apply(change, now_ms) {
@@ -115,6 +116,9 @@ impl Tx {
             } else {
                 self.attempt_ends(attempt, next.state, &next, end, now_ms).await?;
             }
+        }
+        if a_word {
+            self.drop_held(task, actor, now_ms).await?;
         }
         self.record(task, seen.state, &next, actor, &cause, now_ms).await?;
         Ok(Some(Moved { task: task.clone(), from: seen.state, now: next, actor: actor.to_owned(), at_ms: now_ms }))

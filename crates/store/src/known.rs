@@ -11,7 +11,7 @@ use crate::change::{get, lifecycle, lifecycle_columns, task_id};
 use crate::documents::marker;
 use crate::merge::Says;
 use crate::planned::PlannedTask;
-use crate::tasks::list;
+use crate::tasks::{changes, list};
 use crate::wishes::{Wish, named};
 use crate::{StoreError, Tx};
 
@@ -90,7 +90,7 @@ impl Tx {
     pub(crate) async fn known_tasks(&mut self, document: &str) -> Result<Vec<Known>, StoreError> {
         let rows = sqlx::query(concat!(
             "SELECT id, key, plan_id, title, section, description, position, line, priority, agent, \
-             estimate_minutes, steps, acceptance, verify, touches, script, dangling, human, optional, marker, gone, agent_override, \
+             estimate_minutes, steps, acceptance, verify, verify_plan, touches, script, dangling, human, optional, changes, marker, gone, agent_override, \
              epic_id, feature_id, marked_revision, marked_at_ms, marked_from, ",
             lifecycle_columns!(),
             " FROM tasks WHERE document_id = $1 ORDER BY position, id"
@@ -159,9 +159,9 @@ impl Tx {
             "INSERT INTO tasks (id, document_id, epic_id, feature_id, key, title, section, description, position, \
              line, priority, agent, estimate_minutes, steps, acceptance, verify, touches, script, dangling, marker, \
              rank, state, generation, token, attempts_spent, attempts_started, completed_at_ms, version, \
-             created_at_ms, updated_at_ms, plan_id, human, optional, planned_seq) \
+             created_at_ms, updated_at_ms, plan_id, human, optional, verify_plan, changes, planned_seq) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-             0, $21, $22, $23, 0, 0, $24, $25, $26, $26, $27, $28, $29, \
+             0, $21, $22, $23, 0, 0, $24, $25, $26, $26, $27, $28, $29, $30, $31, \
              (SELECT COALESCE(MAX(other.planned_seq), 0) + 1 FROM tasks other)) \
              ON CONFLICT (id) DO UPDATE SET epic_id = excluded.epic_id, feature_id = excluded.feature_id, \
              key = excluded.key, plan_id = excluded.plan_id, gone = 0, \
@@ -170,7 +170,8 @@ impl Tx {
              agent = excluded.agent, estimate_minutes = excluded.estimate_minutes, steps = excluded.steps, \
              acceptance = excluded.acceptance, verify = excluded.verify, touches = excluded.touches, \
              script = excluded.script, dangling = excluded.dangling, marker = excluded.marker, \
-             human = excluded.human, optional = excluded.optional, planned_seq = excluded.planned_seq",
+             human = excluded.human, optional = excluded.optional, verify_plan = excluded.verify_plan, \
+             changes = excluded.changes, planned_seq = excluded.planned_seq",
         )
         .bind(id.as_str())
         .bind(id.document())
@@ -201,6 +202,8 @@ impl Tx {
         .bind(task.plan_id.clone())
         .bind(i64::from(task.human))
         .bind(i64::from(task.optional))
+        .bind(json(&task.verify_plan))
+        .bind(task.changes.as_str())
         .execute(&mut *self.inner)
         .await
         .map_err(StoreError::during("write a task"))?;
@@ -250,12 +253,14 @@ fn known(row: &AnyRow) -> Result<Known, StoreError> {
             steps: list(&id, "steps", row)?,
             acceptance: list(&id, "acceptance", row)?,
             verify: list(&id, "verify", row)?,
+            verify_plan: list(&id, "verify_plan", row)?,
             touches: list(&id, "touches", row)?,
             script: get(row, "script")?,
             depends_on: Vec::new(),
             dangling: list(&id, "dangling", row)?,
             human: get::<i64>(row, "human")? != 0,
             optional: get::<i64>(row, "optional")? != 0,
+            changes: changes(&id, row)?,
             marker: get(row, "marker")?,
         },
         position: get(row, "position")?,

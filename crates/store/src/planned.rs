@@ -1,6 +1,7 @@
 //! A plan file as it was read, in the terms of the database.
 
 use coditect_core::Priority;
+use coditect_plan::Changes;
 use serde::Serialize;
 
 /// A plan file as parsed.
@@ -49,6 +50,8 @@ pub struct PlannedTask {
     pub acceptance: Vec<String>,
     /// The commands that prove it.
     pub verify: Vec<String>,
+    /// The commands that prove every task of the document.
+    pub verify_plan: Vec<String>,
     /// The paths it touches.
     pub touches: Vec<String>,
     /// Its own block of shell commands.
@@ -61,6 +64,8 @@ pub struct PlannedTask {
     pub human: bool,
     /// Whether the plan can do without it.
     pub optional: bool,
+    /// Whether its result changes anything.
+    pub changes: Changes,
     /// Its status marker: `pending`, `in_progress`, `completed`, `blocked` or `cancelled`.
     pub marker: String,
 }
@@ -110,6 +115,8 @@ impl PlannedTask {
             ("steps", before.steps.join("\n"), self.steps.join("\n")),
             ("acceptance", before.acceptance.join("\n"), self.acceptance.join("\n")),
             ("verify", before.verify.join("\n"), self.verify.join("\n")),
+            ("verify of the plan", before.verify_plan.join("\n"), self.verify_plan.join("\n")),
+            ("changes", before.changes.as_str().to_owned(), self.changes.as_str().to_owned()),
             ("touches", before.touches.join(", "), self.touches.join(", ")),
             ("script", before.script.clone().unwrap_or_default(), self.script.clone().unwrap_or_default()),
         ];

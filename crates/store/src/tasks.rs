@@ -1,6 +1,7 @@
 //! Tasks as people and services ask for them.
 
 use coditect_core::{Lifecycle, Priority, TaskId, TaskState};
+use coditect_plan::Changes;
 use sqlx::any::AnyRow;
 
 use crate::change::{get, keepable, lifecycle, lifecycle_columns, task_id};
@@ -10,7 +11,8 @@ macro_rules! task_columns {
     () => {
         concat!(
             "id, document_id, key, title, section, description, position, line, priority, agent, estimate_minutes, \
-             acceptance, verify, script, dangling, steps, marker, rank, agent_override, human, optional, ",
+             acceptance, verify, verify_plan, touches, script, dangling, steps, marker, rank, agent_override, human, optional, \
+             changes, ",
             lifecycle_columns!()
         )
     };
@@ -49,6 +51,10 @@ pub struct TaskRow {
     pub acceptance: Vec<String>,
     /// The commands that prove it.
     pub verify: Vec<String>,
+    /// The commands that prove every task of its document.
+    pub verify_plan: Vec<String>,
+    /// The paths it says it touches.
+    pub touches: Vec<String>,
     /// Its own block of shell commands.
     pub script: Option<String>,
     /// References of its dependencies that resolved to nothing: they hold it.
@@ -57,6 +63,8 @@ pub struct TaskRow {
     pub human: bool,
     /// Whether the plan can do without it.
     pub optional: bool,
+    /// Whether its result changes anything.
+    pub changes: Changes,
     /// Its marker in the file, as of the last synced revision.
     pub marker: String,
     /// The longest remaining chain that hangs on it, in minutes.
@@ -270,14 +278,25 @@ fn task(row: &AnyRow) -> Result<TaskRow, StoreError> {
         steps: list(&id, "steps", row)?,
         acceptance: list(&id, "acceptance", row)?,
         verify: list(&id, "verify", row)?,
+        verify_plan: list(&id, "verify_plan", row)?,
+        touches: list(&id, "touches", row)?,
         script: get(row, "script")?,
         dangling: list(&id, "dangling", row)?,
         human: get::<i64>(row, "human")? > 0,
         optional: get::<i64>(row, "optional")? > 0,
+        changes: changes(&id, row)?,
         marker: get(row, "marker")?,
         rank: get(row, "rank")?,
         life: lifecycle(&id, row)?,
         id: task_id("tasks", id)?,
+    })
+}
+
+/// Whether a task changes anything, as the database names it.
+pub(crate) fn changes(id: &str, row: &AnyRow) -> Result<Changes, StoreError> {
+    let text: String = get(row, "changes")?;
+    [Changes::Required, Changes::Optional, Changes::None].into_iter().find(|it| it.as_str() == text).ok_or_else(|| {
+        StoreError::Corrupt { table: "tasks", id: id.to_owned(), column: "changes", value: text.clone() }
     })
 }
 

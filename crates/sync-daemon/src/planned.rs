@@ -21,7 +21,7 @@ pub fn planned(document: &Document, content: &Content, plan: &Plan) -> PlannedDo
     }
 }
 
-/// A task; the commands that hold for all tasks prove it where it has none of its own.
+/// A task; the commands of the plan prove it beside its own.
 fn planned_task(task: &PlanTask, verify: &[String]) -> PlannedTask {
     PlannedTask {
         key: task.key.clone(),
@@ -35,7 +35,9 @@ fn planned_task(task: &PlanTask, verify: &[String]) -> PlannedTask {
         estimate_minutes: task.estimate_minutes,
         steps: task.steps.iter().map(|step| step.text.clone()).collect(),
         acceptance: task.acceptance.clone(),
-        verify: if task.verify.is_empty() { verify.to_vec() } else { task.verify.clone() },
+        verify: task.verify.clone(),
+        verify_plan: verify.to_vec(),
+        changes: task.changes,
         touches: task.touches.clone(),
         script: task.script.clone(),
         depends_on: task.dependencies.iter().map(|dependency| dependency.key.clone()).collect(),
@@ -51,14 +53,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_for_every_task_prove_those_without_their_own() {
+    fn commands_of_the_plan_prove_every_task_beside_its_own() {
         let text = "## Tasks\n\n- [ ] 1.1 One\n  - **Verify:** `make one`\n- [x] 1.2 Two\n  - **Depends on:** 1.1, 9.9\n\n\
                     ## Validation Commands\n\n- `make all`\n";
         let document = Document::named("/r".as_ref(), "PLAN.md", None);
         let planned = planned(&document, &Content::new(text.to_owned()), &coditect_plan::parse("PLAN.md", text));
         let [one, two] = planned.tasks.as_slice() else { panic!("{planned:?}") };
         assert_eq!((one.verify.as_slice(), one.marker.as_str()), (["make one".to_owned()].as_slice(), "pending"));
-        assert_eq!((two.verify.as_slice(), two.marker.as_str()), (["make all".to_owned()].as_slice(), "completed"));
+        assert!(two.verify.is_empty() && two.marker == "completed");
+        assert!([one, two].iter().all(|task| task.verify_plan == ["make all"]));
         assert_eq!(
             (two.depends_on.as_slice(), two.dangling.as_slice()),
             (["1.1".to_owned()].as_slice(), ["9.9".to_owned()].as_slice())

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use agent_executor::job::{Author, Evidence, Job, Limits, Outcome, Runtime};
 use agent_executor::pipeline::{self, Control, Host, LogLine};
+use agent_executor::proof::Demands;
 use agent_executor::sandbox::Sandbox;
 use coditect_core::FailureClass;
 use coditect_service::config::{SandboxConfig, SandboxMode};
@@ -99,6 +100,7 @@ impl Fixture {
             runtime: Runtime::Script { body: script.to_owned() },
             account: None,
             verify: Vec::new(),
+            proof: Demands::default(),
             protected: vec!["docs/PLAN.md".to_owned()],
             limits: Limits { kill_grace: Duration::from_millis(300), ..Limits::default() },
             env_allow: Vec::new(),
@@ -190,6 +192,7 @@ pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
 pub(crate) fn landed(outcome: &Outcome) -> &str {
     match outcome {
         Outcome::Landed { commit, .. } => commit,
+        Outcome::Held { flags, .. } => panic!("held: {flags:?}"),
         Outcome::Failed { class, message, .. } => panic!("{class}: {message}"),
     }
 }
@@ -198,6 +201,7 @@ pub(crate) fn landed(outcome: &Outcome) -> &str {
 pub(crate) fn failed(outcome: &Outcome, expected: FailureClass) -> (&str, &Evidence) {
     match outcome {
         Outcome::Landed { commit, .. } => panic!("landed as {commit}"),
+        Outcome::Held { flags, .. } => panic!("held: {flags:?}"),
         Outcome::Failed { class, message, evidence, .. } => {
             assert_eq!(*class, expected, "{message}");
             (message, evidence)

@@ -8,6 +8,7 @@ mod landing;
 mod leftovers;
 mod outcomes;
 mod processes;
+mod proof;
 mod secrets;
 mod shim;
 mod speed;

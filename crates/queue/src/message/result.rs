@@ -83,6 +83,10 @@ pub struct ResultEntry {
     pub tokens_out: Option<i64>,
     /// The commit of the result.
     pub commit: Option<String>,
+    /// The commit of a result that is held for a person.
+    pub held: Option<String>,
+    /// The branch that it was published on.
+    pub branch: Option<String>,
     /// Where the evidence is (a reference), or a little of it as compact JSON.
     pub evidence: Option<String>,
     /// What there is to say to a person, or empty.
@@ -106,6 +110,8 @@ impl Message for ResultEntry {
             ("tokens_in", or_empty(self.tokens_in.as_ref())),
             ("tokens_out", or_empty(self.tokens_out.as_ref())),
             ("commit", or_empty(self.commit.as_ref())),
+            ("held", or_empty(self.held.as_ref())),
+            ("branch", or_empty(self.branch.as_ref())),
             ("evidence", or_empty(self.evidence.as_ref())),
             ("message", self.message.clone()),
             ("traceparent", self.traceparent.clone()),
@@ -127,6 +133,8 @@ impl Message for ResultEntry {
             tokens_in: fields.parse_optional("tokens_in", "whole number")?,
             tokens_out: fields.parse_optional("tokens_out", "whole number")?,
             commit: fields.optional("commit"),
+            held: fields.optional("held"),
+            branch: fields.optional("branch"),
             evidence: fields.optional("evidence"),
             message: fields.optional("message").unwrap_or_default(),
             traceparent: fields.optional("traceparent").unwrap_or_default(),

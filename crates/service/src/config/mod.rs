@@ -16,6 +16,7 @@ mod reload;
 mod rules;
 mod sandbox;
 mod secret;
+mod verify;
 mod work;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
@@ -39,9 +40,10 @@ pub use plan_path::PlanPath;
 pub use reload::{Live, Reloaded, reload};
 pub use sandbox::{SandboxConfig, SandboxMode, SandboxNetwork};
 pub use secret::{SecretText, SecretUrl};
+pub use verify::{RemovedTests, VerifyConfig};
 pub use work::{
     ClaudeConfig, CyclePolicy, CyclesConfig, DispatchConfig, ExecutorConfig, OptionalTasks, PermissionMode, PlanConfig,
-    PlanSource, ProjectConfig, ReconcileConfig, RepositoryConfig, RetryConfig, Runtime, VerifyConfig,
+    PlanSource, ProjectConfig, ReconcileConfig, RepositoryConfig, RetryConfig, Runtime,
 };
 
 use crate::ServiceName;

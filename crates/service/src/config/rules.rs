@@ -25,6 +25,7 @@ pub(super) fn broken(config: &Config, in_file: impl Fn(&str) -> bool) -> Vec<Bro
     broken.extend(super::agents::broken(&config.agents));
     broken.extend(super::sandbox::broken(&config.executor.sandbox));
     broken.extend(super::landing::broken(config));
+    broken.extend(super::verify::broken(config));
     url("database.url", &config.database.url, &["sqlite", "postgres", "postgresql"], &in_file, &mut broken);
     let redis = ["redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"];
     url("redis.url", &config.redis.url, &redis, &in_file, &mut broken);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan_path::PlanPath;
 use super::{SandboxConfig, SecretText};
+use crate::guarded;
 
 /// The project that is worked on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -122,11 +123,19 @@ pub struct RepositoryConfig {
     pub path: String,
     /// The branch that verified work lands on. It is created where it does not exist.
     pub target_branch: String,
+    /// Paths that no result changes without a person's word: globs from the root of the repository, where `*` is a part of a
+    /// name and `**` any number of folders. One without a `/` holds in every folder, a folder for all in it, and one that
+    /// begins with `!` takes out what those before it have. A path that a task's own `Files` field names is free for it.
+    pub protected: Vec<String>,
 }
 
 impl Default for RepositoryConfig {
     fn default() -> Self {
-        Self { path: ".".into(), target_branch: "coditect/integration".into() }
+        Self {
+            path: ".".into(),
+            target_branch: "coditect/integration".into(),
+            protected: guarded::DEFAULT.map(str::to_owned).to_vec(),
+        }
     }
 }
 
@@ -338,31 +347,6 @@ impl ExecutorConfig {
     #[must_use]
     pub const fn heartbeat(&self) -> Duration {
         Duration::from_millis(self.lease_ms / 3)
-    }
-}
-
-/// How results are verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct VerifyConfig {
-    /// Shell commands that must succeed on the merged tree of every task, after the task's own.
-    pub commands: Vec<String>,
-    /// How long each verify command may take, in milliseconds.
-    #[schemars(range(min = 1_000, max = 604_800_000))]
-    pub wall_limit_ms: u64,
-}
-
-impl Default for VerifyConfig {
-    fn default() -> Self {
-        Self { commands: Vec::new(), wall_limit_ms: 1_800_000 }
-    }
-}
-
-impl VerifyConfig {
-    /// How long each verify command may take.
-    #[must_use]
-    pub const fn wall_limit(&self) -> Duration {
-        Duration::from_millis(self.wall_limit_ms)
     }
 }
 

@@ -12,6 +12,7 @@ mod documents;
 mod facts;
 mod gates;
 mod graph;
+mod held;
 mod leases;
 mod merging;
 mod metrics;
@@ -44,6 +45,11 @@ macro_rules! on_both_engines {
 }
 
 on_both_engines! {
+    held:
+        a_held_result_waits_while_its_attempt_is_the_last_and_nobody_has_decided,
+        an_approved_result_stays_approved_until_it_has_landed,
+        any_other_word_of_a_person_drops_what_is_held_or_approved,
+        what_a_plan_says_of_proof_comes_with_its_tasks;
     metrics:
         counts_of_an_empty_database_are_empty,
         attempts_are_counted_by_what_came_of_them;

@@ -205,6 +205,8 @@ fn task(key: &str, priority: Priority, agent: Option<&str>) -> PlannedTask {
         dangling: Vec::new(),
         human: false,
         optional: false,
+        verify_plan: Vec::new(),
+        changes: Default::default(),
         marker: "pending".to_owned(),
     }
 }
