@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use coditect_core::FailureClass;
-use coditect_proto::v1::GetAttemptRequest;
 use coditect_proto::v1::orchestrator_client::OrchestratorClient;
-use coditect_queue::message::{ResultEntry, ResultKind};
+use coditect_proto::v1::{GetAttemptRequest, UploadEvidenceRequest};
+use coditect_queue::message::{ResultEntry, ResultKind, evidence_reference};
 use coditect_queue::{Queue, Stream};
+use coditect_service::trace;
 use serde::{Deserialize, Serialize};
 use tokio::fs;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,12 @@ use crate::job::Outcome;
 
 /// How often undelivered results are looked at; also how long a delivered one has to be applied before it is sent again.
 const EVERY: Duration = Duration::from_secs(2);
+
+/// Evidence that is no longer than this, in bytes, goes through the stream itself: most of it is.
+const IN_STREAM: usize = 8 * 1024;
+
+/// How long uploading evidence may take.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(10);
 
 /// A result as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,12 +44,17 @@ pub(crate) struct Kept {
 pub(crate) struct Outbox {
     folder: PathBuf,
     queue: Queue,
+    orchestrator: OrchestratorClient<Channel>,
 }
 
 impl Outbox {
-    pub(crate) async fn open(folder: PathBuf, queue: Queue) -> io::Result<Self> {
+    pub(crate) async fn open(
+        folder: PathBuf,
+        queue: Queue,
+        orchestrator: OrchestratorClient<Channel>,
+    ) -> io::Result<Self> {
         fs::create_dir_all(&folder).await?;
-        Ok(Self { folder, queue })
+        Ok(Self { folder, queue, orchestrator })
     }
 
     /// Keeps the result, then sends it.
@@ -59,7 +71,8 @@ impl Outbox {
     }
 
     /// Sends kept results again until they are applied, then forgets them. Ends with `until`.
-    pub(crate) async fn deliver(self, mut orchestrator: OrchestratorClient<Channel>, until: CancellationToken) {
+    pub(crate) async fn deliver(self, until: CancellationToken) {
+        let mut orchestrator = self.orchestrator.clone();
         loop {
             tokio::select! {
                 () = until.cancelled() => return,
@@ -81,8 +94,29 @@ impl Outbox {
     }
 
     async fn send(&self, kept: &Kept) {
-        if let Err(error) = self.queue.add(&Stream::Results, &entry(kept)).await {
+        let mut entry = entry(kept);
+        entry.evidence = self.refer_to(&kept.attempt, entry.evidence.take()).await;
+        if let Err(error) = self.queue.add(&Stream::Results, &entry).await {
             debug!(%error, attempt = kept.attempt, "a result could not be sent; it is kept and will be sent again");
+        }
+    }
+
+    /// Evidence as the stream is to carry it: what is large goes to the orchestrator, and a reference takes its place. Where the
+    /// orchestrator cannot be reached it is carried all the same, as it is bounded.
+    async fn refer_to(&self, attempt: &str, evidence: Option<String>) -> Option<String> {
+        let evidence = evidence?;
+        if evidence.len() <= IN_STREAM {
+            return Some(evidence);
+        }
+        let request = UploadEvidenceRequest { attempt: attempt.to_owned(), evidence: evidence.clone() };
+        let mut orchestrator = self.orchestrator.clone();
+        match tokio::time::timeout(UPLOAD_LIMIT, orchestrator.upload_evidence(trace::request(request))).await {
+            Ok(Ok(_)) => Some(evidence_reference(attempt)),
+            Ok(Err(status)) => {
+                debug!(%status, attempt, "evidence could not be uploaded");
+                Some(evidence)
+            }
+            Err(_) => Some(evidence),
         }
     }
 

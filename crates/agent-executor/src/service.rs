@@ -51,7 +51,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let queue = Queue::connect(config.redis.url.expose(), &config.project.name)?;
     let orchestrator = OrchestratorClient::new(orchestrators(&config)?);
     let worker = Worker {
-        outbox: Outbox::open(outbox_folder(&root), queue.clone()).await?,
+        outbox: Outbox::open(outbox_folder(&root), queue.clone(), orchestrator.clone()).await?,
         name,
         config,
         live: service.live.clone(),
@@ -66,7 +66,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     let ended = CancellationToken::new();
     let background = TaskTracker::new();
     background.spawn(keep_leases(worker.clone(), service.clone(), ended.clone()));
-    background.spawn(worker.outbox.clone().deliver(worker.orchestrator.clone(), ended.clone()));
+    background.spawn(worker.outbox.clone().deliver(ended.clone()));
     let api = Api { runs: worker.runs.clone(), shutdown: service.shutdown.clone() };
     let api = grpc::Api {
         routes: tonic::service::Routes::new(AgentExecutorServer::new(api)),

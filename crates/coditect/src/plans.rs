@@ -64,6 +64,8 @@ pub(crate) struct Summary {
     pub(crate) waiting: usize,
     pub(crate) cycles: usize,
     pub(crate) dangling: usize,
+    /// Open tasks for agents whose results neither their own verify commands nor their plan's would prove.
+    pub(crate) unproved: usize,
 }
 
 impl Plans {
@@ -260,6 +262,7 @@ impl Plans {
             waiting: graph.total.saturating_sub(completed + cancelled + graph.ready),
             cycles: graph.cycles,
             dangling: graph.dangling,
+            unproved: self.documents.iter().map(unproved).sum(),
         }
     }
 
@@ -348,4 +351,22 @@ fn node(id: &str, plan: &Plan, task: &PlanTask, order: u64) -> Node {
         dangling: task.unresolved.iter().map(|reference| reference.text.clone()).collect(),
         ..Node::new(id)
     }
+}
+
+/// How a plan comes to prove its tasks.
+pub(crate) const PROVING: &str = "give tasks a `**Verify:**` field, or the plan a section `## Validation Commands`";
+
+/// How many tasks no verify command proves, in words.
+pub(crate) fn said_of_unproved(count: usize) -> String {
+    match count {
+        1 => "1 open task has no verify command".to_owned(),
+        several => format!("{several} open tasks have no verify command"),
+    }
+}
+
+/// The open tasks for agents that no verify command of a plan proves.
+fn unproved(plan: &Plan) -> usize {
+    let open = |status| !matches!(status, MarkerStatus::Completed | MarkerStatus::Cancelled);
+    let bare = plan.tasks.iter().filter(|task| open(task.status) && !task.human && task.verify.is_empty());
+    if plan.verify.is_empty() { bare.count() } else { 0 }
 }

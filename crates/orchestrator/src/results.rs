@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use coditect_core::{Change, Clock, FailureClass, Lifecycle, TaskState, Trigger, Verdict};
-use coditect_queue::message::{ResultEntry, ResultKind};
+use coditect_queue::message::{ResultEntry, ResultKind, is_evidence_reference};
 use coditect_queue::{ConsumerOptions, Stream};
 use coditect_service::announce::announce;
 use coditect_service::trace::{self, Stage};
@@ -56,15 +56,16 @@ impl Orchestrator {
             ResultKind::Account => return self.account_said(&fence, result, self.clock.now_ms()).await,
             ResultKind::Finished => {}
         }
+        let evidence = self.evidence(&fence, result).await?;
         let end = AttemptEnd {
             failure: result.failure,
             message: Some(result.message.clone()).filter(|text| !text.is_empty()),
             commit: result.commit.clone(),
-            evidence: result.evidence.clone(),
+            runtime_version: evidence.as_deref().and_then(runtime_version),
+            evidence,
             cost_micros: result.cost_usd.map(micros),
             tokens_in: result.tokens_in.map(tokens),
             tokens_out: result.tokens_out.map(tokens),
-            runtime_version: result.evidence.as_deref().and_then(runtime_version),
         };
         if let (Some(commit), Some(branch)) = (&result.held, &result.branch) {
             let flags = result.message.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
@@ -87,6 +88,16 @@ impl Orchestrator {
             (result.cost_usd.map(micros), result.tokens_in.map(tokens), result.tokens_out.map(tokens));
         tx.keep_usage(fence.attempt, fence.token, cost, read, written).await?;
         tx.commit().await
+    }
+
+    /// The evidence of a result, from wherever it is.
+    async fn evidence(&self, fence: &Fence, result: &ResultEntry) -> Result<Option<String>, StoreError> {
+        match &result.evidence {
+            Some(text) if is_evidence_reference(text) => {
+                Ok(self.store.attempt(fence.attempt).await?.and_then(|row| row.end.evidence))
+            }
+            other => Ok(other.clone()),
+        }
     }
 
     async fn landed(&self, fence: &Fence, end: AttemptEnd) -> Result<(), StoreError> {

@@ -66,6 +66,7 @@ impl Orchestrator {
             figures,
             epics: self.store.epics().await?.into_iter().map(answers::epic).collect(),
             now_ms,
+            unproved: if self.config().verify.commands.is_empty() { self.store.count_unproved().await? } else { 0 },
             leader: self.store.leader("orchestrator").await?.unwrap_or_default(),
         })
     }

@@ -149,6 +149,21 @@ impl TaskFilter {
 }
 
 impl Store {
+    /// How many unfinished tasks for agents neither verify commands of their own nor of their plan prove.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn count_unproved(&self) -> Result<i64, StoreError> {
+        let (count,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM tasks WHERE verify = '[]' AND verify_plan = '[]' AND human = 0 AND gone = 0 \
+             AND state NOT IN ('completed', 'skipped', 'cancelled', 'retired')",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(StoreError::during("count tasks that nothing proves"))?;
+        Ok(count)
+    }
+
     /// At most `limit` of the wanted tasks after the first `offset`, in the order of the plan; and how many are wanted.
     ///
     /// # Errors

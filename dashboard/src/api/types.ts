@@ -109,6 +109,8 @@ export interface Status {
   executors: number;
   done: boolean;
   stuck: boolean;
+  /** Open tasks that no verify command proves. */
+  unproved?: number;
   problems: PlanProblem[];
   figures?: Figure[];
   epics?: Epic[];
@@ -145,6 +147,14 @@ export interface Answer {
   at_ms: number;
 }
 
+export interface HeldResult {
+  branch: string;
+  commit: string;
+  flags: string[];
+  verdict: string;
+  decided_by?: string | null;
+}
+
 export interface TaskDetail {
   task: Task;
   description?: string | null;
@@ -156,6 +166,12 @@ export interface TaskDetail {
   events: TaskEvent[];
   dangling: string[];
   verify: string[];
+  /** Where each of `verify` comes from: task, plan, project. */
+  verify_sources?: string[];
+  /** Whether the task changes anything: required, optional, none. */
+  changes?: string;
+  /** Its last result that was held because of what it changes. */
+  held?: HeldResult | null;
   answers?: Answer[];
   actions?: string[];
 }

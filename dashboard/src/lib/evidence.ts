@@ -2,6 +2,8 @@
 
 export interface Check {
   command: string;
+  /** Where it comes from: task, plan, project. */
+  source: string | null;
   exit_code: number | null;
   tail: string;
   duration_ms: number | null;
@@ -15,6 +17,10 @@ export interface Evidence {
   notes: string[];
   summary: string | null;
   no_verify: boolean;
+  /** What a person has, or had, to look at before the result lands. */
+  flags: string[];
+  /** The branch the result waits on. */
+  held_on: string | null;
 }
 
 const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
@@ -29,8 +35,10 @@ function name(value: unknown): string {
 
 /** An attempt that came to nothing leaves nothing to look at. */
 export function isEmpty(evidence: Evidence): boolean {
-  const { verify, files, notes, diff_stat, summary, no_verify } = evidence;
-  return verify.length + files.length + notes.length === 0 && !diff_stat && !summary && !no_verify;
+  const { verify, files, notes, flags, diff_stat, summary, no_verify } = evidence;
+  return (
+    verify.length + files.length + notes.length + flags.length === 0 && !diff_stat && !summary && !no_verify
+  );
 }
 
 export function readEvidence(json: string | null): Evidence | null {
@@ -48,6 +56,7 @@ export function readEvidence(json: string | null): Evidence | null {
       const check = (typeof item === "object" && item !== null ? item : {}) as Record<string, unknown>;
       return {
         command: text(check.command) ?? "(unnamed)",
+        source: text(check.source),
         exit_code: number(check.exit_code),
         tail: text(check.tail) ?? "",
         duration_ms: number(check.duration_ms),
@@ -59,5 +68,7 @@ export function readEvidence(json: string | null): Evidence | null {
     notes: list(raw.notes).map(name),
     summary: text(raw.summary),
     no_verify: raw.no_verify === true,
+    flags: list(raw.flags).map(name),
+    held_on: text(raw.held_on),
   };
 }

@@ -241,12 +241,18 @@ describe("evidence", () => {
   test("what is there is read", () => {
     const read = readEvidence(
       JSON.stringify({
-        verify: [{ command: "make test", exit_code: 2, tail: "boom", duration_ms: 5 }],
+        verify: [{ command: "make test", source: "plan", exit_code: 2, tail: "boom", duration_ms: 5 }],
         files: ["a.rs", { path: "b.rs" }],
+        flags: ["the test `adds` is removed"],
+        held_on: "coditect/held/T-1",
         no_verify: false,
       }),
     );
-    expect(read?.verify).toEqual([{ command: "make test", exit_code: 2, tail: "boom", duration_ms: 5 }]);
+    expect(read?.verify).toEqual([
+      { command: "make test", source: "plan", exit_code: 2, tail: "boom", duration_ms: 5 },
+    ]);
+    expect(read?.flags).toEqual(["the test `adds` is removed"]);
+    expect(read?.held_on).toBe("coditect/held/T-1");
     expect(read?.files).toEqual(["a.rs", "b.rs"]);
     expect(read?.summary).toBeNull();
   });

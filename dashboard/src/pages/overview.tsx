@@ -30,6 +30,7 @@ export function Overview(): ReactNode {
                 <ThroughputCard />
               </div>
               <div className="stack">
+                <Unproved tasks={data.unproved ?? 0} />
                 <Problems problems={data.problems} />
                 <Prediction done={data.done || data.total === 0} />
                 <Epics epics={data.epics ?? []} />
@@ -59,6 +60,17 @@ function Banner({ status }: { status: Status }): ReactNode {
     return <div className="notice warn">No executor has reported: ready tasks wait until one does.</div>;
   }
   return null;
+}
+
+/** That nothing proves the results of some tasks. */
+function Unproved({ tasks }: { tasks: number }): ReactNode {
+  if (tasks === 0) return null;
+  return (
+    <div className="notice warn">
+      {plural(tasks, "open task")} {tasks === 1 ? "has" : "have"} no verify command: that a result can be
+      merged is all that is proved of it.
+    </div>
+  );
 }
 
 function Figures({ figures, done }: { figures: Figure[]; done: boolean }): ReactNode {

@@ -99,17 +99,51 @@ function Detail({ detail }: { detail: TaskDetail }): ReactNode {
             <TaskFacts detail={detail} />
           </Card>
           <Dependencies detail={detail} />
-          {detail.verify.length > 0 && (
-            <Card title="Verified by">
-              {detail.verify.map((command) => (
-                <pre key={command}>{command}</pre>
-              ))}
-            </Card>
-          )}
+          <Held held={detail.held} />
+          <Proof detail={detail} />
           <HistoryCard detail={detail} />
         </div>
       </div>
     </>
+  );
+}
+
+/** A result that waits, or waited, for a person's word because of what it changes. */
+function Held({ held }: { held: TaskDetail["held"] }): ReactNode {
+  if (!held) return null;
+  const by = held.decided_by ? ` by ${held.decided_by.replace(/^person:/, "")}` : "";
+  return (
+    <Card title={`Result ${held.verdict}${by}`}>
+      <ul className="plain dashes">
+        {held.flags.map((flag) => (
+          <li key={flag}>{flag}</li>
+        ))}
+      </ul>
+      <p className="dim">
+        <code>{held.commit.slice(0, 12)}</code> on <code>{held.branch}</code>
+      </p>
+    </Card>
+  );
+}
+
+/** What proves a result of the task. */
+function Proof({ detail: { verify, verify_sources = [], changes } }: { detail: TaskDetail }): ReactNode {
+  return (
+    <Card title="Verified by">
+      {verify.length === 0 && (
+        <p className="warn-text">No verify command: nothing but the merge is proved.</p>
+      )}
+      {verify.map((command, at) => (
+        <div key={command}>
+          <pre>{command}</pre>
+          {verify_sources[at] && <p className="dim">from the {verify_sources[at]}</p>}
+        </div>
+      ))}
+      {changes === "none" && (
+        <p className="dim">Nothing of its result lands: the plan says it changes nothing.</p>
+      )}
+      {changes === "optional" && <p className="dim">A result that changes nothing will do.</p>}
+    </Card>
   );
 }
 

@@ -75,7 +75,25 @@ function EvidenceView({ json }: { json: string | null }): ReactNode {
       <h4>Evidence</h4>
       {evidence.summary && <p>{evidence.summary}</p>}
       {evidence.no_verify && (
-        <p className="warn-text">Nothing was verified: the task has no verify command.</p>
+        <p className="warn-text">No verify command: nothing but the merge was proved.</p>
+      )}
+      {evidence.flags.length > 0 && (
+        <>
+          <p className="warn-text">
+            For a person to look at
+            {evidence.held_on && (
+              <>
+                , on the branch <code>{evidence.held_on}</code>
+              </>
+            )}
+            :
+          </p>
+          <ul className="plain dashes">
+            {evidence.flags.map((flag) => (
+              <li key={flag}>{flag}</li>
+            ))}
+          </ul>
+        </>
       )}
       {evidence.verify.map((check) => (
         <CheckView key={check.command} check={check} />
@@ -109,6 +127,7 @@ function CheckView({ check }: { check: Check }): ReactNode {
           {good ? "✓" : "✗"}
         </span>
         <code className="grow">{check.command}</code>
+        {check.source && <span className="dim">{check.source}</span>}
         <span className="num dim">
           {check.exit_code === null ? "no exit code" : `exit ${check.exit_code}`}
           {check.duration_ms !== null && `, ${duration(check.duration_ms)}`}

@@ -122,9 +122,12 @@ mod tests {
         tests(language, text).tests.into_iter().map(|test| (test.name.to_owned(), !test.skipped)).collect()
     }
 
+    /// The path and text of a file, and its tests with whether they run.
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, bool)]);
+
     #[test]
     fn the_tests_of_each_language_are_read_with_what_skips_them() {
-        let cases: [(&str, &str, &[(&str, bool)]); 22] = [
+        let cases: [Case<'_>; 22] = [
             (
                 "src/a.rs",
                 "fn helper() {}\n#[test]\nfn one() {\n assert!(x);\n}\n#[tokio::test(flavor = \"x\")]\n#[ignore = \"slow\"]\nasync fn two() {}\n\

@@ -224,7 +224,10 @@ fn is_test_file(path: &str, base: &Tests<'_>) -> bool {
 mod tests {
     use super::*;
 
-    fn flags(files: &[(&str, Option<&str>, Option<&str>)]) -> Vec<String> {
+    /// The path of a file, and its text before and after.
+    type Case<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+
+    fn flags(files: &[Case<'_>]) -> Vec<String> {
         let files: Vec<_> =
             files.iter().map(|(path, base, result)| File { path, base: *base, result: *result }).collect();
         weakened(&files).iter().map(ToString::to_string).collect()
@@ -253,7 +256,7 @@ mod tests {
         let moved = "#[test]\nfn takes() {\n    other();\n    assert!(x);\n}\n";
         let renamed = RUST.replace("fn takes", "fn leaves");
         let changed = RUST.replace("assert_eq!(sum, 3)", "assert_eq!(sum, 4)");
-        let cases: [&[(&str, Option<&str>, Option<&str>)]; 6] = [
+        let cases: [&[Case<'_>]; 6] = [
             &[("src/a.rs", Some(RUST), Some(without)), ("src/b.rs", None, Some(moved))],
             &[("src/a.rs", Some(RUST), None), ("tests/a.rs", None, Some(RUST))],
             &[("src/a.rs", Some(RUST), Some(&renamed))],

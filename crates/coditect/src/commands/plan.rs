@@ -112,12 +112,19 @@ fn check(plans: &Plans, json: bool) -> Result<u8, Failure> {
         for finding in &findings {
             show(finding)?;
         }
-        let plans::Summary { tasks, completed, cancelled, ready, waiting, cycles, dangling } = summary;
+        let plans::Summary { tasks, completed, cancelled, ready, waiting, cycles, dangling, unproved } = summary;
         let mut parts = vec![format!("{tasks} tasks: {completed} completed, {ready} ready, {waiting} waiting")];
         let cycle = if cycles == 1 { "cycle" } else { "cycles" };
         let also = [(cancelled, "cancelled"), (cycles, cycle), (dangling, "held by a dangling reference")];
         parts.extend(also.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
         output::line(parts.join(", "))?;
+        if unproved > 0 {
+            output::line(format_args!(
+                "{}; the project's verify.commands are all that could",
+                plans::said_of_unproved(unproved)
+            ))?;
+            output::line(format_args!("  {} {}", "help:".cyan(), plans::PROVING))?;
+        }
     }
     let wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
     Ok(if wrong { WRONG } else { OK })

@@ -118,12 +118,25 @@ fn show(status: &v1::Status, accounts: &[String], forecast: Option<&v1::Forecast
     for v1::PlanProblem { severity, code, path, line, column, message, .. } in &status.problems {
         output::line(format_args!("{path}:{line}:{column}: {severity}[{code}]: {message}"))?;
     }
+    if let Some(said) = unproved(status) {
+        output::line(said)?;
+    }
     if status.done {
         output::line("everything is done")?;
     } else if status.stuck {
         output::line("nothing can move without a person: `coditect task list` and `coditect task why T` say why")?;
     }
     Ok(())
+}
+
+/// That nothing proves the results of some tasks.
+fn unproved(status: &v1::Status) -> Option<String> {
+    let tasks = match status.unproved {
+        0 => return None,
+        1 => "1 open task".to_owned(),
+        several => format!("{several} open tasks"),
+    };
+    Some(format!("{tasks} without a verify command: nothing but the merge is proved (docs/proof.md)"))
 }
 
 /// Whether the plan itself puts the task to a person.
@@ -133,7 +146,11 @@ pub(crate) fn is_gate(task: &v1::Task) -> bool {
 
 /// What a person does with a task that needs one.
 pub(crate) fn cure(task: &v1::Task) -> String {
-    let what = if is_gate(task) { "approve" } else { "retry" };
+    let what = match task.failure.as_deref() {
+        Some("held") => "show",
+        _ if is_gate(task) => "approve",
+        _ => "retry",
+    };
     format!("coditect task {what} {}", task.id)
 }
 

@@ -6,6 +6,7 @@ use coditect_proto::v1;
 use owo_colors::OwoColorize;
 use serde_json::json;
 
+use super::evidence;
 use super::pause::actor;
 use super::status::{self, paused_accounts, reason};
 use crate::client::{Target, refused};
@@ -171,9 +172,7 @@ async fn show(one: One) -> Result<u8, Failure> {
     for reference in &detail.dangling {
         output::line(format_args!("  dangling    {reference}"))?;
     }
-    for command in &detail.verify {
-        output::line(format_args!("  verify      {command}"))?;
-    }
+    evidence::show_proofs(&detail)?;
     if !detail.dependents.is_empty() {
         output::line(format_args!("  needed by   {}", detail.dependents.join(", ")))?;
     }
@@ -188,6 +187,7 @@ async fn show(one: One) -> Result<u8, Failure> {
         output::line(format_args!("  attempt {number:<3} {state} after {took}  {}", rest.join("  ")))?;
         let because = output::short(&attempt.because.join("; "), 100);
         output::line(format_args!("              by {}: {because}", attempt.agent))?;
+        evidence::show(attempt)?;
     }
     if !detail.actions.is_empty() {
         output::line(format_args!("  you can     coditect task {} {}", detail.actions.join("|"), task.id))?;

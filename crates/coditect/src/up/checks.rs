@@ -13,7 +13,7 @@ use super::names;
 use super::settings::Settings;
 use crate::failure::Failure;
 use crate::git::{Repository, installing};
-use crate::plans::Plans;
+use crate::plans::{PROVING, Plans, said_of_unproved};
 
 /// What is odd, and what to do about it.
 pub(crate) type Warning = (String, String);
@@ -113,6 +113,7 @@ fn plans(settings: &Settings) -> Result<Vec<Warning>, Failure> {
             "`coditect init` shows the format in an example".to_owned(),
         ));
     }
+    warnings.extend(unproved(settings, plans.summary().unproved));
     let errors: Vec<_> = plans.findings().into_iter().filter(|f| f.severity == Severity::Error).collect();
     for finding in errors.iter().take(SHOWN) {
         let place = format!("{}:{}:{}", finding.path, finding.line, finding.column);
@@ -124,6 +125,21 @@ fn plans(settings: &Settings) -> Result<Vec<Warning>, Failure> {
         warnings.push((format!("{more} more errors in the plan"), "see `coditect plan check`".to_owned()));
     }
     Ok(warnings)
+}
+
+/// That nothing proves the results of some tasks.
+fn unproved(settings: &Settings, count: usize) -> Option<Warning> {
+    let verify = &settings.config.verify;
+    if count == 0 || !verify.commands.is_empty() {
+        return None;
+    }
+    let said = said_of_unproved(count);
+    let what = if verify.required {
+        "verify.required puts them to a person instead of running them"
+    } else {
+        "that a result can be merged is all that is proved of it"
+    };
+    Some((format!("{said}, and neither has the project: {what}"), format!("{PROVING}, or set verify.commands")))
 }
 
 fn http(settings: &Settings) -> Result<(), Failure> {

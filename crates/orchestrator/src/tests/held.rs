@@ -1,7 +1,7 @@
 //! Results that wait for a person's word.
 
 use coditect_core::{FailureClass, TaskState};
-use coditect_queue::message::ResultEntry;
+use coditect_queue::message::{ResultEntry, evidence_reference};
 use coditect_store::HeldVerdict;
 
 use super::{World, finished, word};
@@ -93,4 +93,26 @@ async fn where_nothing_is_held_approving_completes_without_landing() {
     world.stopped(1).await;
     assert!(world.orchestrator.act(&world.task, &word(Action::Approve)).await.unwrap());
     assert_eq!(world.row().await.life.state, TaskState::Completed);
+}
+
+#[tokio::test]
+async fn evidence_that_was_uploaded_stays_with_the_attempt_when_its_result_refers_to_it() {
+    let world = World::new().await;
+    let fence = world.claimed(1).await;
+    let kept = r#"{"runtime_version":"agent 1.2","verify":[]}"#;
+    let mut tx = world.orchestrator.store.begin().await.unwrap();
+    assert!(tx.keep_evidence(fence.attempt, kept).await.unwrap());
+    tx.commit().await.unwrap();
+    let evidence = Some(evidence_reference(&fence.attempt.to_string()));
+    world.orchestrator.apply(&ResultEntry { evidence, ..finished(&fence, None) }).await.unwrap();
+    let row = world.orchestrator.store.attempt(fence.attempt).await.unwrap().unwrap();
+    assert_eq!((row.end.evidence.as_deref(), row.end.runtime_version.as_deref()), (Some(kept), Some("agent 1.2")));
+    // What comes after the end changes nothing.
+    let mut tx = world.orchestrator.store.begin().await.unwrap();
+    assert!(tx.keep_evidence(fence.attempt, "{}").await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(
+        world.orchestrator.store.attempt(fence.attempt).await.unwrap().unwrap().end.evidence.as_deref(),
+        Some(kept)
+    );
 }

@@ -12,7 +12,7 @@ mod work;
 pub use event::Event;
 pub use log_line::LogLine;
 pub use plan::{PlanChanged, Ready};
-pub use result::{ResultEntry, ResultKind, UnknownResultKind};
+pub use result::{ResultEntry, ResultKind, UnknownResultKind, evidence_reference, is_evidence_reference};
 pub use work::Work;
 
 use crate::entry::{Fields, MalformedEntry};

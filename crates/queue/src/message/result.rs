@@ -95,6 +95,18 @@ pub struct ResultEntry {
     pub traceparent: String,
 }
 
+/// What stands for evidence that was uploaded.
+#[must_use]
+pub fn evidence_reference(attempt: &str) -> String {
+    format!("uploaded:{attempt}")
+}
+
+/// Whether evidence is elsewhere.
+#[must_use]
+pub fn is_evidence_reference(evidence: &str) -> bool {
+    evidence.starts_with("uploaded:")
+}
+
 impl Message for ResultEntry {
     fn to_fields(&self) -> Vec<(&'static str, String)> {
         vec![

@@ -74,7 +74,7 @@ pub(crate) async fn what_a_plan_says_of_proof_comes_with_its_tasks(database: &Da
         changes: Changes::None,
         ..task("a", &[])
     };
-    sync(database, "1", &[planned.clone()]).await;
+    sync(database, "1", std::slice::from_ref(&planned)).await;
     let row = database.store.task(&id("a")).await.unwrap().unwrap();
     assert_eq!((row.verify, row.verify_plan, row.touches), (planned.verify, planned.verify_plan, planned.touches));
     assert_eq!(row.changes, Changes::None);
