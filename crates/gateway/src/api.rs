@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use serde_json::json;
 
 /// Where Anthropic's clients put a key.
@@ -30,6 +30,8 @@ pub(crate) enum Refusal {
     Token,
     /// What the attempt may cost is spent.
     Budget,
+    /// It is not a request that agents may make.
+    Path,
     /// The API cannot be reached.
     Unreachable,
 }
@@ -55,6 +57,20 @@ impl Api {
         }
     }
 
+    /// Whether agents may make such a request: ask a model, count tokens, list models. Anything else could use the account in ways that nobody
+    /// counts: batches, files, fine-tuning.
+    pub(crate) fn allows(self, method: &Method, path: &str) -> bool {
+        let plain = !path.contains("..") && !path.contains('%');
+        let counts = path.ends_with("/messages/count_tokens") || path.ends_with(":countTokens");
+        let lists = path == "/" || path.ends_with("/models") || path.contains("/models/");
+        plain
+            && match *method {
+                Method::POST => self.is_answered_by_a_model(path) || counts,
+                Method::GET | Method::HEAD => lists,
+                _ => false,
+            }
+    }
+
     /// Whether a request to this path is one that a model answers, rather than one about models, files or tokens.
     pub(crate) fn is_answered_by_a_model(self, path: &str) -> bool {
         match self {
@@ -62,7 +78,7 @@ impl Api {
             Self::OpenAi => {
                 path.ends_with("/responses") || path.ends_with("/completions") || path.ends_with("/responses/compact")
             }
-            Self::Gemini => path.ends_with("enerateContent"),
+            Self::Gemini => path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent"),
         }
     }
 
@@ -75,13 +91,14 @@ impl Api {
                 "the attempt's token is not, or no longer, valid: it ends with the attempt it was made for",
             ),
             Refusal::Budget => (StatusCode::FORBIDDEN, "the budget of this attempt is spent"),
+            Refusal::Path => (StatusCode::FORBIDDEN, "agents may ask models, and nothing else of the account"),
             Refusal::Unreachable => (StatusCode::BAD_GATEWAY, "the model's service cannot be reached"),
         };
         let body = match self {
             Self::Anthropic => {
                 let kind = match why {
                     Refusal::Token => "authentication_error",
-                    Refusal::Budget => "permission_error",
+                    Refusal::Budget | Refusal::Path => "permission_error",
                     Refusal::Unreachable => "api_error",
                 };
                 json!({ "type": "error", "error": { "type": kind, "message": message } })
@@ -90,6 +107,7 @@ impl Api {
                 let (kind, code) = match why {
                     Refusal::Token => ("invalid_request_error", "invalid_api_key"),
                     Refusal::Budget => ("insufficient_quota", "insufficient_quota"),
+                    Refusal::Path => ("invalid_request_error", "forbidden"),
                     Refusal::Unreachable => ("server_error", "server_error"),
                 };
                 json!({ "error": { "message": message, "type": kind, "param": null, "code": code } })
@@ -97,7 +115,7 @@ impl Api {
             Self::Gemini => {
                 let name = match why {
                     Refusal::Token => "UNAUTHENTICATED",
-                    Refusal::Budget => "PERMISSION_DENIED",
+                    Refusal::Budget | Refusal::Path => "PERMISSION_DENIED",
                     Refusal::Unreachable => "UNAVAILABLE",
                 };
                 json!({ "error": { "code": status.as_u16(), "message": message, "status": name } })
@@ -182,4 +200,67 @@ pub(crate) fn without_key(uri: &Uri) -> String {
         .filter(|pair| !pair.is_empty() && !pair.starts_with("key="))
         .collect();
     if kept.is_empty() { uri.path().to_owned() } else { format!("{}?{}", uri.path(), kept.join("&")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_may_ask_models_and_nothing_else() {
+        for (api, method, path) in [
+            (Api::Anthropic, Method::POST, "/v1/messages"),
+            (Api::Anthropic, Method::POST, "/v1/messages/count_tokens"),
+            (Api::Anthropic, Method::HEAD, "/"),
+            (Api::OpenAi, Method::POST, "/responses"),
+            (Api::OpenAi, Method::POST, "/chat/completions"),
+            (Api::OpenAi, Method::GET, "/models"),
+            (Api::Gemini, Method::POST, "/v1beta/models/gemini-3-pro:streamGenerateContent"),
+            (Api::Gemini, Method::POST, "/v1beta/models/gemini-3-pro:countTokens"),
+        ] {
+            assert!(api.allows(&method, path), "{method} {path}");
+        }
+        for (api, method, path) in [
+            (Api::Anthropic, Method::POST, "/v1/messages/batches"),
+            (Api::Anthropic, Method::GET, "/v1/files"),
+            (Api::Anthropic, Method::DELETE, "/v1/messages"),
+            (Api::Anthropic, Method::GET, "/v1/models/../files"),
+            (Api::OpenAi, Method::POST, "/files"),
+            (Api::OpenAi, Method::GET, "/models/%2e%2e/files"),
+            (Api::OpenAi, Method::POST, "/batches"),
+            (Api::Gemini, Method::POST, "/v1beta/models/gemini-3-pro:batchGenerateContent"),
+        ] {
+            assert!(!api.allows(&method, path), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_found_wherever_clients_put_it_and_taken_out_again() {
+        let headers = |name: &str, value: &str| {
+            HeaderMap::from_iter([(name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())])
+        };
+        let none = HeaderMap::new();
+        for (headers, uri) in [
+            (headers("x-api-key", "k"), "/v1"),
+            (headers("authorization", "Bearer k"), "/v1"),
+            (headers("authorization", "bearer  k"), "/v1"),
+            (headers("x-goog-api-key", "k"), "/v1"),
+            (none.clone(), "/v1?alt=sse&key=k"),
+        ] {
+            let uri: Uri = uri.parse().unwrap();
+            assert_eq!(keys_of(&headers, &uri).collect::<Vec<_>>(), [b"k"], "{headers:?}");
+        }
+        let with_basic = headers("authorization", "Basic k");
+        assert_eq!(keys_of(&with_basic, &Uri::from_static("/")).count(), 0);
+        assert_eq!(without_key(&Uri::from_static("/v1?a=1&key=k&b=2")), "/v1?a=1&b=2");
+        assert_eq!(without_key(&Uri::from_static("/v1?key=k")), "/v1");
+
+        let mut headers = headers("x-api-key", "token");
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer token"));
+        let credential = Credential::new(Scheme::Bearer, "real").unwrap();
+        credential.put(&mut headers);
+        assert_eq!((headers.len(), headers[AUTHORIZATION].as_bytes()), (1, b"Bearer real".as_slice()));
+        assert!(!format!("{credential:?}{headers:?}").contains("real"));
+        assert!(Credential::new(Scheme::Bearer, "a\nb").is_err());
+    }
 }
