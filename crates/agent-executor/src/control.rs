@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::runtime::AccountNotice;
+use crate::runtime::{AccountNotice, Spent};
 
 /// Where a line of an attempt's log comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +118,8 @@ impl Lease {
 
 type Notify = dyn Fn(AccountNotice) + Send + Sync;
 
+type Count = dyn Fn(Spent) + Send + Sync;
+
 type Gate = dyn Fn(Phase) -> Pin<Box<dyn Future<Output = Result<(), Fenced>> + Send>> + Send + Sync;
 
 /// What an attempt is connected to.
@@ -127,6 +129,7 @@ pub struct Control {
     lease: Option<Lease>,
     gate: Arc<Gate>,
     account: Arc<Notify>,
+    spent: Arc<Count>,
 }
 
 impl fmt::Debug for Control {
@@ -139,7 +142,13 @@ impl Control {
     /// An attempt that logs here and may always go on.
     #[must_use]
     pub fn new(log: mpsc::Sender<LogLine>) -> Self {
-        Self { log, lease: None, gate: Arc::new(|_| Box::pin(std::future::ready(Ok(())))), account: Arc::new(|_| {}) }
+        Self {
+            log,
+            lease: None,
+            gate: Arc::new(|_| Box::pin(std::future::ready(Ok(())))),
+            account: Arc::new(|_| {}),
+            spent: Arc::new(|_| {}),
+        }
     }
 
     /// Asks this before each phase, and waits for the answer.
@@ -157,6 +166,13 @@ impl Control {
     #[must_use]
     pub fn with_account(mut self, account: impl Fn(AccountNotice) + Send + Sync + 'static) -> Self {
         self.account = Arc::new(account);
+        self
+    }
+
+    /// Tells this what the run has used so far, while it runs.
+    #[must_use]
+    pub fn with_spent(mut self, spent: impl Fn(Spent) + Send + Sync + 'static) -> Self {
+        self.spent = Arc::new(spent);
         self
     }
 
@@ -187,6 +203,11 @@ impl Control {
     /// Tells what the run has learned about its account.
     pub fn account(&self, notice: AccountNotice) {
         (self.account)(notice);
+    }
+
+    /// Tells what the run has used so far.
+    pub fn spent(&self, spent: Spent) {
+        (self.spent)(spent);
     }
 
     /// Waits for leave to begin a phase.

@@ -8,6 +8,7 @@ mod access;
 mod api;
 pub mod candidate;
 pub mod control;
+pub mod egress;
 pub mod job;
 pub mod land;
 mod outbox;

@@ -14,16 +14,17 @@ use tracing::Instrument;
 
 use crate::access;
 use crate::candidate::{self, Candidate};
+use crate::egress::{self, Egress, Policy};
 use crate::git::{Git, tail};
-use crate::job::{Evidence, Failure, Job, Outcome, Runtime};
+use crate::job::{Evidence, Failure, Job, Outcome};
 use crate::land::{self, Landing};
 use crate::proof::{self, Approved, Changes, Flag};
 use crate::publish;
 use crate::refs::{self, RefChange};
 use crate::repository::{Repositories, Repository, Standing};
 use crate::run::{self, SelfReport, Start};
-use crate::runtime::{self, AccountNotice, AccountStanding, Prepared};
-use crate::sandbox::{self, Network, Sandbox, SandboxError};
+use crate::runtime::{self, AccountNotice, AccountStanding, ApiAccess, Prepared};
+use crate::sandbox::{self, Confinement, Sandbox, SandboxError};
 use crate::verify::{self, Verifier};
 use crate::workspace::{Folders, Root, Swept};
 
@@ -44,6 +45,7 @@ pub struct Host {
     shim: PathBuf,
     env: Vec<(String, String)>,
     sandbox: Sandbox,
+    egress: Policy,
     _owned: Flock<File>,
 }
 
@@ -56,6 +58,9 @@ pub enum HostError {
     /// Commands cannot be confined as the configuration demands.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// Nothing can be reached from here.
+    #[error(transparent)]
+    Egress(#[from] coditect_gateway::TlsError),
     /// It belongs to a process that is running.
     #[error("the executor's folder {} is in use by another executor; give each its own", .0.display())]
     InUse(PathBuf),
@@ -74,7 +79,8 @@ impl Host {
         let repositories = Repositories::new(git.clone(), made.path().join("repositories"));
         let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
         let sandbox = Sandbox::open(&SandboxConfig::default(), &shim)?.hiding(made.path());
-        Ok(Self { root: made, git, repositories, shim, env: env.collect(), sandbox, _owned: owned })
+        let egress = Policy::new()?;
+        Ok(Self { root: made, git, repositories, shim, env: env.collect(), sandbox, egress, _owned: owned })
     }
 
     /// Takes this for the executor's environment, of which agents see what is allowed.
@@ -88,6 +94,13 @@ impl Host {
     #[must_use]
     pub fn with_sandbox(mut self, sandbox: Sandbox) -> Self {
         self.sandbox = sandbox.hiding(self.root.path());
+        self
+    }
+
+    /// Lets commands reach this.
+    #[must_use]
+    pub fn with_egress(mut self, egress: Policy) -> Self {
+        self.egress = egress;
         self
     }
 
@@ -124,6 +137,12 @@ impl Host {
     #[must_use]
     pub const fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    /// What commands may reach.
+    #[must_use]
+    pub const fn egress(&self) -> &Policy {
+        &self.egress
     }
 
     pub(crate) fn shim(&self) -> &Path {
@@ -302,24 +321,28 @@ impl Attempt<'_> {
         let job = self.job;
         let folders = self.folders;
         let host_env = self.host.env();
-        let access = job.account.as_ref().map(|account| access::passed(account, host_env)).transpose();
-        let prepared = access
-            .and_then(|access| runtime::prepare(job, access.as_ref(), host_env, &folders.worktree, &folders.home));
-        let Prepared { argv, stdin, env: own, secrets, mut reader } = prepared.inspect_err(|failure| {
+        let confine = self.host.sandbox().confinement().reading(sandbox::borrowed(repository.objects()));
+        let opened = self.way_out(&confine);
+        let prepared = opened.and_then(|(egress, access)| {
+            let prepared = runtime::prepare(job, access.as_ref(), host_env, &folders.worktree, &folders.home);
+            prepared.map(|prepared| (egress, prepared))
+        });
+        let (mut egress, prepared) = prepared.inspect_err(|failure| {
             if failure.class == FailureClass::Auth {
                 let message = failure.message.clone();
                 self.control.account(AccountNotice { standing: AccountStanding::Auth, reset_at_ms: None, message });
             }
         })?;
+        let Prepared { argv, stdin, env: own, secrets, mut reader } = prepared;
         self.secrets.clone_from(&secrets);
         let mut env = run::environment(self.host.env(), &job.env_allow, job);
         env.retain(|(name, _)| own.iter().all(|(ours, _)| ours != name));
         env.extend(own);
-        let mut confine = self.host.sandbox().confinement().reading(sandbox::borrowed(repository.objects()));
-        if matches!(job.runtime, Runtime::Claude(_)) {
-            // It has to reach its API.
-            confine = confine.reaching(Network::Host);
-        }
+        env.extend(egress.iter().flat_map(Egress::env));
+        let confine = match &egress {
+            Some(egress) => egress.confine(confine),
+            None => confine,
+        };
         let start = Start {
             shim: self.host.shim(),
             argv,
@@ -333,7 +356,7 @@ impl Attempt<'_> {
             log_bytes: job.limits.log_bytes,
             secrets: &secrets,
             confine: &confine,
-            front: None,
+            outlet: egress.as_mut().map(Egress::outlet),
             reader: reader.as_deref_mut().map(|reader| reader as &mut dyn runtime::Reader),
         };
         let ended = run::run(start, self.control, self.cancel).await?;
@@ -342,9 +365,11 @@ impl Attempt<'_> {
             None => SelfReport::parse(&ended.last_line).into(),
         };
         self.evidence.summary = conclusion.summary;
-        self.evidence.cost_usd = conclusion.spent.cost_usd;
-        self.evidence.tokens_in = conclusion.spent.tokens_in;
-        self.evidence.tokens_out = conclusion.spent.tokens_out;
+        // What went through the gateway was counted there.
+        let spent = egress.as_ref().and_then(Egress::spent).unwrap_or(conclusion.spent);
+        self.evidence.cost_usd = spent.cost_usd;
+        self.evidence.tokens_in = spent.tokens_in;
+        self.evidence.tokens_out = spent.tokens_out;
         self.evidence.runtime_version = conclusion.runtime_version;
         self.evidence.notes.extend(conclusion.notes);
         if ended.left_behind > 0 {
@@ -352,11 +377,22 @@ impl Attempt<'_> {
                 .notes
                 .push(format!("the agent left {} processes running, which were killed", ended.left_behind));
         }
+        if let Some(egress) = &egress
+            && let Some(failure) = egress.failure(&ended)
+        {
+            return Err(failure);
+        }
         if let Some(failure) = run::failure_of(&ended, "the agent", job.limits.wall, job.limits.silence) {
             return Err(failure);
         }
         if reader.is_some() {
-            return conclusion.failure.map_or(Ok(()), Err);
+            let reset_at_ms = egress.as_ref().and_then(Egress::reset_at_ms);
+            return conclusion.failure.map_or(Ok(()), |mut failure| {
+                if failure.class == FailureClass::RateLimited {
+                    failure.reset_at_ms = failure.reset_at_ms.or(reset_at_ms);
+                }
+                Err(failure)
+            });
         }
         if ended.code == Some(0) {
             return Ok(());
@@ -367,6 +403,18 @@ impl Attempt<'_> {
             message = format!("{message}:\n{end}");
         }
         Err(Failure::new(FailureClass::AgentError, message))
+    }
+
+    /// Opens the agent's way out, and says how it reaches its model, where it has one.
+    fn way_out(&self, confine: &Confinement) -> Result<(Option<Egress>, Option<ApiAccess>), Failure> {
+        let (job, policy) = (self.job, self.host.egress());
+        let (Some(account), Some(api)) = (&job.account, job.runtime.api()) else {
+            let egress = Egress::of_command(policy, confine, self.control).map_err(egress::closed)?;
+            return Ok((egress, None));
+        };
+        let way = access::way(account, api, policy.gateway, self.host.env())?;
+        let opened = Egress::of_agent(policy, confine, self.control, account, way).map_err(egress::closed)?;
+        Ok((opened.0, Some(opened.1)))
     }
 
     /// That nothing has changed is better understood with what was seen of the run.

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{Control, Lease, LineKind};
+use crate::egress::Outlet;
 use crate::job::{DEFAULT_ENV, Failure, Job};
 use crate::output::{Lines, Meaning, Sink};
 use crate::processes;
@@ -56,9 +57,9 @@ pub struct Start<'a> {
     pub secrets: &'a [String],
     /// What it may see and reach.
     pub confine: &'a Confinement,
-    /// Where [`crate::sandbox::Network::Loopback`] is asked for and there are network namespaces: takes the socket that
-    /// listens on that port, before the command starts.
-    pub front: Option<oneshot::Sender<std::net::TcpListener>>,
+    /// What it has to do with its way out. Where [`crate::sandbox::Network::Loopback`] is asked for and there are network
+    /// namespaces, its front takes the socket that listens on that port, before the command starts.
+    pub outlet: Option<Outlet>,
     /// Understands its standard output; none: the lines speak for themselves.
     pub reader: Option<&'a mut dyn Reader>,
 }
@@ -99,6 +100,8 @@ pub struct Ended {
     pub stderr_tail: String,
     /// How many processes the command left behind, which were killed.
     pub left_behind: usize,
+    /// When it was stopped, it waited for its account, which is paused.
+    pub held: bool,
     /// How long it ran.
     pub duration: Duration,
 }
@@ -184,7 +187,10 @@ pub fn environment(host: &[(String, String)], allow: &[String], job: &Job) -> Ve
 pub async fn run(mut order: Start<'_>, control: &Control, cancel: &CancellationToken) -> Result<Ended, Failure> {
     let mut lease = control.lease();
     let started = Instant::now();
-    let front = order.front.take();
+    let (front, activity, settle) = match order.outlet.take() {
+        Some(Outlet { front, activity, settle }) => (front, Some(activity), settle),
+        None => (None, None, CancellationToken::new()),
+    };
     let mut shim = Shim::start(&order, lease.as_ref(), front).await?;
     let mut sink = Sink::new(control.log(), order.log_bytes);
     let reader = order.reader.take();
@@ -197,9 +203,11 @@ pub async fn run(mut order: Start<'_>, control: &Control, cancel: &CancellationT
     let mut stopped: Option<End> = None;
     let mut give_up: Option<Instant> = None;
     let mut report: Option<Option<Report>> = None;
+    let mut held = false;
 
     while out_open || err_open || report.is_none() {
-        let limit = (started + order.wall).min(spoke + order.silence);
+        let lived = activity.as_ref().map_or(spoke, |activity| spoke.max(activity.last()));
+        let limit = (started + order.wall).min(lived + order.silence);
         let running = stopped.is_none() && report.is_none();
         tokio::select! {
             read = shim.stdout.read(&mut out_buffer), if out_open => match read {
@@ -207,7 +215,9 @@ pub async fn run(mut order: Start<'_>, control: &Control, cancel: &CancellationT
                 Ok(n) => {
                     let meaning = out.feed(out_buffer.get(..n).unwrap_or_default(), &mut sink).await;
                     spoke = Instant::now();
-                    if tell_of(meaning, control) && running {
+                    // What is said of a request that was refused because the budget is spent, says nothing of the account.
+                    let counts = !settle.is_cancelled();
+                    if counts && tell_of(meaning, control) && running {
                         stopped = Some(End::Settled);
                         tell(&mut shim.orders, Order::Stop).await;
                         give_up = Some(Instant::now() + order.grace + SHIM_LIMIT);
@@ -225,6 +235,11 @@ pub async fn run(mut order: Start<'_>, control: &Control, cancel: &CancellationT
                 report = Some(answer);
                 give_up = Some(Instant::now() + DRAIN_LIMIT);
             }
+            () = settle.cancelled(), if running => {
+                stopped = Some(End::Settled);
+                tell(&mut shim.orders, Order::Stop).await;
+                give_up = Some(Instant::now() + order.grace + SHIM_LIMIT);
+            }
             () = cancel.cancelled(), if running => {
                 stopped = Some(End::Cancelled);
                 tell(&mut shim.orders, Order::Stop).await;
@@ -232,6 +247,11 @@ pub async fn run(mut order: Start<'_>, control: &Control, cancel: &CancellationT
             }
             () = sleep_until(limit), if running => {
                 let wall = started.elapsed() >= order.wall;
+                held = activity.as_ref().is_some_and(coditect_gateway::Activity::is_held);
+                let lives = activity.as_ref().is_some_and(|activity| activity.last() > lived);
+                if !wall && lives {
+                    continue;
+                }
                 stopped = Some(if wall { End::Wall } else { End::Silence });
                 tell(&mut shim.orders, Order::Stop).await;
                 give_up = Some(Instant::now() + order.grace + SHIM_LIMIT);
@@ -243,7 +263,10 @@ pub async fn run(mut order: Start<'_>, control: &Control, cancel: &CancellationT
             () = sleep_until(give_up.unwrap_or(started)), if give_up.is_some() => break,
         }
     }
-    tell_of(out.finish(&mut sink).await, control);
+    let last = out.finish(&mut sink).await;
+    if !settle.is_cancelled() {
+        tell_of(last, control);
+    }
     err.finish(&mut sink).await;
     shim.end(order.home, report.as_ref().is_some_and(Option::is_some)).await;
 
@@ -267,7 +290,7 @@ pub async fn run(mut order: Start<'_>, control: &Control, cancel: &CancellationT
         (None, Some(Cause::Exited)) => End::Exited,
         (None, Some(Cause::Stopped | Cause::ExecutorLost) | None) => End::ShimLost,
     };
-    Ok(Ended { end, code, signal, last_line, stdout_tail, stderr_tail, left_behind, duration: started.elapsed() })
+    Ok(Ended { end, code, signal, last_line, stdout_tail, stderr_tail, left_behind, held, duration: started.elapsed() })
 }
 
 /// What an end other than the command's own means for the attempt; none if it ended by itself.

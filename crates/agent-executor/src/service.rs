@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use coditect_gateway::{HostPattern, PriceList, Prices};
 use coditect_proto::v1::HeartbeatRequest;
 use coditect_proto::v1::agent_executor_server::{AgentExecutorServer, SERVICE_NAME};
 use coditect_proto::v1::orchestrator_client::OrchestratorClient;
 use coditect_queue::message::Work;
 use coditect_queue::{ConsumerOptions, Queue, Stream};
+use coditect_service::config::{PriceConfig, micros};
 use coditect_service::trace::{self, Stage};
 use coditect_service::{Config, Service, git, grpc};
 use tokio::sync::Semaphore;
@@ -21,6 +23,7 @@ use tonic::transport::{Channel, Endpoint};
 use tracing::{Instrument, debug, info, warn};
 
 use crate::api::Api;
+use crate::egress::Policy;
 use crate::outbox::Outbox;
 use crate::pipeline::Host;
 use crate::sandbox::Sandbox;
@@ -43,7 +46,8 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         Some(off) => warn!("{off}; see docs/sandbox.md"),
         None => info!("commands are confined"),
     }
-    let host = Arc::new(Host::open(&root, binary, &git::access())?.with_sandbox(sandbox));
+    let host = Host::open(&root, binary, &git::access())?.with_sandbox(sandbox).with_egress(egress(&config)?);
+    let host = Arc::new(host);
     let name = name(&root).with_context(|| format!("cannot keep a name in {}", root.display()))?;
     let swept = host.sweep(&[]).await?;
     info!(executor = name, slots = config.executor.slots, swept = ?swept, "ready to work");
@@ -83,6 +87,28 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     background.wait().await;
     serving.await??;
     Ok(())
+}
+
+/// What commands may reach, and what models cost, as it is configured.
+fn egress(config: &Config) -> anyhow::Result<Policy> {
+    let mut hosts = Vec::new();
+    for host in &config.executor.sandbox.hosts {
+        hosts.push(host.parse::<HostPattern>().context("executor.sandbox.hosts")?);
+    }
+    let prices = config.pricing.iter().map(|(model, price)| {
+        let micros = |dollars: f64| u64::try_from(micros(dollars)).unwrap_or_default();
+        let PriceConfig { input, output, cache_write, cache_read } = *price;
+        let (input, output) = (micros(input), micros(output));
+        let cached = |dollars: Option<f64>| dollars.map_or(input, micros);
+        let prices = Prices { input, output, cache_write: cached(cache_write), cache_read: cached(cache_read) };
+        (model.clone(), prices)
+    });
+    let prices = Arc::new(PriceList::new(prices.collect()));
+    let mut policy = Policy::new()?;
+    policy.gateway = config.executor.gateway;
+    policy.hosts = hosts;
+    policy.prices = prices;
+    Ok(policy)
 }
 
 /// The environment has the keys of all accounts, and an agent runs as the same user: it may not read it in `/proc`, nor look
@@ -156,6 +182,7 @@ async fn keep_leases(mut worker: Worker, service: Service, until: CancellationTo
         let reached = match answer.unwrap_or_else(|_| Err(tonic::Status::deadline_exceeded("no answer in time"))) {
             Ok(answer) => {
                 worker.runs.renewed(&named, &answer.get_ref().stop, asked);
+                worker.host.egress().holds.set(answer.into_inner().paused_accounts);
                 service.readiness.pass("orchestrator");
                 true
             }

@@ -4,6 +4,7 @@ use coditect_core::FailureClass;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::Control;
+use crate::egress::{Egress, closed};
 use crate::git::tail;
 use crate::job::{Evidence, Failure, Job, VerifyResult};
 use crate::pipeline::Host;
@@ -48,20 +49,24 @@ pub async fn verify(of: Verifier<'_>, commit: &str, evidence: &mut Evidence) -> 
     let confine = host.sandbox().confinement().reading(borrowed).reading([&folders.objects]);
     for (at, command) in job.verify.iter().enumerate() {
         control.say(format!("verify: {command}"));
+        let mut egress = Egress::of_command(host.egress(), &confine, control).map_err(closed)?;
+        let mut env = env.clone();
+        env.extend(egress.iter().flat_map(Egress::env));
+        let confine = egress.as_ref().map_or_else(|| confine.clone(), |egress| egress.confine(confine.clone()));
         let start = Start {
             shim: host.shim(),
             argv: run::shell(command),
             stdin: None,
             cwd: &folders.verify,
             home: &folders.verify_home,
-            env: env.clone(),
+            env,
             wall: job.limits.verify_wall,
             silence: job.limits.verify_wall,
             grace: job.limits.kill_grace,
             log_bytes: job.limits.log_bytes,
             secrets,
             confine: &confine,
-            front: None,
+            outlet: egress.as_mut().map(Egress::outlet),
             reader: None,
         };
         let ended = run::run(start, control, cancel).await?;

@@ -12,7 +12,7 @@ use coditect_queue::message::{LogLine as QueuedLine, ResultEntry, ResultKind, Wo
 use coditect_queue::{Delivery, Queue, Stream};
 use coditect_service::config::{ClaudeConfig, Live, Runtime as ConfiguredRuntime};
 use coditect_service::{Config, trace};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
@@ -25,7 +25,7 @@ use crate::outbox::{Kept, Outbox};
 use crate::pipeline::{self, Host};
 use crate::proof::{Approved, Changes, Demands};
 use crate::runs::{LogTail, Runs, Worked};
-use crate::runtime::{AccountNotice, claude, prompt};
+use crate::runtime::{AccountNotice, Spent, claude, prompt};
 
 /// Between two tries to reach the orchestrator.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -163,13 +163,21 @@ impl Worker {
             let (this, specification) = (self.clone(), specification.clone());
             move |phase| ask(this.clone(), specification.clone(), phase)
         };
-        let control = Control::new(sender).with_lease(lease).with_gate(gate).with_account(move |notice| {
-            // The one who listens does so until the attempt is over.
-            let _ = notices.send(notice);
-        });
+        let (counts, counted) = watch::channel(Spent::default());
+        let counting = tokio::spawn(tell_of_spending(self.queue.clone(), specification.clone(), counted));
+        let control = Control::new(sender)
+            .with_lease(lease)
+            .with_gate(gate)
+            .with_account(move |notice| {
+                // The one who listens does so until the attempt is over.
+                let _ = notices.send(notice);
+            })
+            .with_spent(move |spent| {
+                counts.send_replace(spent);
+            });
         let outcome = pipeline::run(&job, &self.host, &control, cancel).await;
         drop(control);
-        if log.await.is_err() || telling.await.is_err() {
+        if log.await.is_err() || telling.await.is_err() || counting.await.is_err() {
             debug!("the log's task failed");
         }
         outcome
@@ -295,7 +303,7 @@ impl Worker {
             name: name.to_owned(),
             credential: account.credential.clone(),
             base_url: account.base_url.clone(),
-            pass_to_agent: false,
+            pass_to_agent: account.pass_to_agent,
             budget_micros: coditect_service::config::micros(max_cost_usd(specification)),
         })
     }
@@ -389,6 +397,27 @@ async fn tell_of_account(
             account,
             reset_at_ms,
             message,
+            traceparent: specification.traceparent.clone(),
+            ..ResultEntry::default()
+        };
+        if let Err(error) = queue.add(&Stream::Results, &entry).await {
+            debug!(%error, attempt = specification.attempt, "not told; the attempt's own result will tell it");
+        }
+    }
+}
+
+/// Tells the orchestrator what a run has used so far: should the executor be lost, at least that is known.
+async fn tell_of_spending(queue: Queue, specification: Specification, mut counted: watch::Receiver<Spent>) {
+    while counted.changed().await.is_ok() {
+        let Spent { cost_usd, tokens_in, tokens_out } = *counted.borrow_and_update();
+        let entry = ResultEntry {
+            task: specification.task.clone(),
+            attempt: specification.attempt.clone(),
+            token: specification.token,
+            kind: ResultKind::Progress,
+            cost_usd,
+            tokens_in,
+            tokens_out,
             traceparent: specification.traceparent.clone(),
             ..ResultEntry::default()
         };

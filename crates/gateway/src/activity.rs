@@ -22,11 +22,14 @@ struct Seen {
 #[derive(Debug)]
 pub(crate) struct Held(Activity);
 
-impl Activity {
-    pub(crate) fn new() -> Self {
+impl Default for Activity {
+    /// Nothing has happened since now.
+    fn default() -> Self {
         Self(Arc::new(Seen { since: Instant::now(), last: AtomicU64::new(0), held: AtomicUsize::new(0) }))
     }
+}
 
+impl Activity {
     /// When bytes last went through, or now while requests are held: whoever waits for an account is not silent.
     #[must_use]
     pub fn last(&self) -> Instant {

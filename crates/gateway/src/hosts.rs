@@ -60,6 +60,14 @@ impl FromStr for HostPattern {
     }
 }
 
+impl HostPattern {
+    /// Whether it is an address of this machine's own loopback.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        matches!(self.name, Name::Address(address) if address.is_loopback())
+    }
+}
+
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.name, self.port) {

@@ -126,7 +126,7 @@ impl Session {
             hosts,
             hold,
             ledger: Ledger::new(budget_micros),
-            activity: Activity::new(),
+            activity: Activity::default(),
             teller,
             client,
             settle: CancellationToken::new(),

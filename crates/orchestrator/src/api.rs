@@ -7,7 +7,7 @@ use coditect_service::forecast;
 use coditect_store::{ExecutorRow, StoreError, TaskBrief, TaskFilter, TaskRow};
 use tonic::{Request, Response, Status};
 
-use crate::attempts::Fence;
+use crate::attempts::{Fence, Heard};
 use crate::interventions::{Action, Place, Word};
 use crate::specification::proofs;
 use crate::status::PAUSE_ALL;
@@ -21,8 +21,9 @@ impl Api for Orchestrator {
         let v1::HeartbeatRequest { executor, pool, slots, attempts, draining } = request.into_inner();
         let named = attempts.iter().map(|id| attempt_id(id)).collect::<Result<Vec<_>, _>>()?;
         let executor = ExecutorRow { id: executor, pool, slots, draining, seen_at_ms: self.clock.now_ms() };
-        let stop = self.heard(&executor, &named).await.map_err(internal)?;
-        Ok(Response::new(v1::HeartbeatResponse { stop: stop.iter().map(ToString::to_string).collect() }))
+        let Heard { stop, paused } = self.heard(&executor, &named).await.map_err(internal)?;
+        let stop = stop.iter().map(ToString::to_string).collect();
+        Ok(Response::new(v1::HeartbeatResponse { stop, paused_accounts: paused }))
     }
 
     async fn claim_attempt(&self, request: Request<v1::ClaimAttemptRequest>) -> Reply<v1::ClaimAttemptResponse> {

@@ -3,7 +3,7 @@
 use coditect_core::{AttemptId, Change, Clock, TaskId, TaskState, Trigger};
 use coditect_proto::v1::Specification;
 use coditect_service::announce::announce;
-use coditect_store::{AttemptEnd, ExecutorRow, StoreError};
+use coditect_store::{AccountPause, AttemptEnd, ExecutorRow, StoreError};
 
 use crate::Orchestrator;
 
@@ -16,6 +16,15 @@ pub(crate) struct Fence {
     pub(crate) attempt: AttemptId,
     /// Its fencing token.
     pub(crate) token: i64,
+}
+
+/// What an executor is told when it was heard of.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// Those of its attempts that are to be stopped.
+    pub(crate) stop: Vec<AttemptId>,
+    /// The accounts that are paused.
+    pub(crate) paused: Vec<String>,
 }
 
 impl Orchestrator {
@@ -61,11 +70,7 @@ impl Orchestrator {
     }
 
     /// An executor was heard of: its slots are noted, its attempts' leases renewed. Answers which of them to stop.
-    pub(crate) async fn heard(
-        &self,
-        executor: &ExecutorRow,
-        named: &[AttemptId],
-    ) -> Result<Vec<AttemptId>, StoreError> {
+    pub(crate) async fn heard(&self, executor: &ExecutorRow, named: &[AttemptId]) -> Result<Heard, StoreError> {
         let mut tx = self.store.begin().await?;
         tx.executor_seen(executor).await?;
         let mut stop = Vec::new();
@@ -74,8 +79,11 @@ impl Orchestrator {
                 stop.push(*attempt);
             }
         }
+        let holds = |pause: &AccountPause| pause.until_ms.is_none_or(|until_ms| until_ms > executor.seen_at_ms);
+        let pauses = tx.account_pauses().await?;
+        let paused = pauses.into_iter().filter(holds).map(|pause| pause.account).collect();
         tx.commit().await?;
-        Ok(stop)
+        Ok(Heard { stop, paused })
     }
 
     pub(crate) fn lease_ms(&self) -> i64 {

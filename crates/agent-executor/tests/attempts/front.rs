@@ -5,8 +5,10 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use agent_executor::egress::Outlet;
 use agent_executor::run::{self, End, Start};
 use agent_executor::sandbox::{Confinement, Network};
+use coditect_gateway::Activity;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +33,7 @@ fn start<'a>(home: &'a Path, confine: &'a Confinement, front: oneshot::Sender<Tc
         log_bytes: 10_000,
         secrets: &[],
         confine,
-        front: Some(front),
+        outlet: Some(Outlet { front: Some(front), activity: Activity::default(), settle: CancellationToken::new() }),
         reader: None,
     }
 }

@@ -194,7 +194,9 @@ async fn a_limit_of_a_subscription_says_when_it_ends() {
         .with_header("x-should-retry", "false");
     let Some(mut stage) = Stage::set(vec![limit]).await else { return };
     stage.credential = "sk-ant-oat01-0123456789abcdef".to_owned();
-    let run = stage.run(&stage.job("1.1")).await;
+    let mut job = stage.job("1.1");
+    job.account.as_mut().unwrap().pass_to_agent = true;
+    let run = stage.run(&job).await;
     failed(&run.outcome, FailureClass::RateLimited);
     let Outcome::Failed { reset_at_ms, .. } = &run.outcome else { panic!("landed") };
     assert_eq!(*reset_at_ms, Some(1_999_999_999_000));

@@ -35,6 +35,7 @@ impl Replay {
 
 fn ended(code: Option<i32>, stderr: &str) -> Ended {
     Ended {
+        held: false,
         end: End::Exited,
         code,
         signal: None,

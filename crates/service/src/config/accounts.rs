@@ -23,11 +23,20 @@ pub struct AccountConfig {
     pub credential: String,
     /// The address of the model's service, where it is not the usual one.
     pub base_url: Option<String>,
+    /// Agents are given the credential itself. The token of a subscription needs that: only the agent's own program can use
+    /// it.
+    pub pass_to_agent: bool,
 }
 
 impl Default for AccountConfig {
     fn default() -> Self {
-        Self { max_concurrent: 5, daily_budget_usd: 50.0, credential: "ANTHROPIC_API_KEY".into(), base_url: None }
+        Self {
+            max_concurrent: 5,
+            daily_budget_usd: 50.0,
+            credential: "ANTHROPIC_API_KEY".into(),
+            base_url: None,
+            pass_to_agent: false,
+        }
     }
 }
 

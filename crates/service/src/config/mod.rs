@@ -7,6 +7,7 @@ mod accounts;
 mod agents;
 mod environment;
 mod error;
+mod gateway;
 mod http;
 mod infrastructure;
 mod landing;
@@ -29,6 +30,7 @@ pub use accounts::{AccountConfig, BreakerConfig, BudgetConfig, micros};
 pub use agents::{AgentRule, AgentsConfig};
 pub use environment::{Environment, variable};
 pub use error::{ConfigError, Problem};
+pub use gateway::PriceConfig;
 pub use http::{BackupConfig, HttpConfig};
 pub use infrastructure::{
     AdminListenConfig, DatabaseConfig, GrpcListenConfig, ListenConfig, LogConfig, LogFormat, RedisConfig,
@@ -73,6 +75,8 @@ pub struct Config {
     pub accounts: BTreeMap<String, AccountConfig>,
     /// What may be spent.
     pub budget: BudgetConfig,
+    /// What models cost, by the beginning of their names, where it is not what the price lists of their services say.
+    pub pricing: BTreeMap<String, PriceConfig>,
     /// When an agent or an account that keeps failing is left alone.
     pub breaker: BreakerConfig,
     /// How agents are run.
@@ -110,6 +114,7 @@ impl Default for Config {
             agents: Default::default(),
             accounts: accounts::default_accounts(),
             budget: Default::default(),
+            pricing: Default::default(),
             breaker: Default::default(),
             http: Default::default(),
             backup: Default::default(),

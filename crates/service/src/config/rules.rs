@@ -23,6 +23,7 @@ pub(super) fn broken(config: &Config, in_file: impl Fn(&str) -> bool) -> Vec<Bro
     combinations(config, &mut broken);
     broken.extend(accounts::broken(config));
     broken.extend(super::agents::broken(&config.agents));
+    broken.extend(super::gateway::broken(&config.pricing));
     broken.extend(super::sandbox::broken(&config.executor.sandbox));
     broken.extend(super::landing::broken(config));
     broken.extend(super::verify::broken(config));

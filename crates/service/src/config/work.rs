@@ -286,6 +286,9 @@ pub struct ExecutorConfig {
     pub env_allow: Vec<String>,
     /// What agents, and the setup and verify commands of a repository, may see and reach.
     pub sandbox: SandboxConfig,
+    /// Agents reach the API of their model through the executor, with a token that is good for their attempt only; the
+    /// account's key stays here. Without it they are given the key itself.
+    pub gateway: bool,
     /// The folder for clones, worktrees and logs.
     pub data_dir: String,
     /// The orchestrator's gRPC server, as a URL; or those of several instances, separated by commas.
@@ -307,6 +310,7 @@ impl Default for ExecutorConfig {
             lease_ms: 15_000,
             env_allow: Vec::new(),
             sandbox: SandboxConfig::default(),
+            gateway: true,
             data_dir: ".coditect/executor".into(),
             orchestrator: "http://127.0.0.1:7001".into(),
         }
