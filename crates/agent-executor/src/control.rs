@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::runtime::{AccountNotice, Spent};
+use crate::runtime::{AccountNotice, AccountStanding, Spent};
 
 /// Where a line of an attempt's log comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +129,8 @@ pub struct Control {
     lease: Option<Lease>,
     gate: Arc<Gate>,
     account: Arc<Notify>,
+    /// What was told last of the account.
+    told: Arc<Mutex<Option<(AccountStanding, Option<i64>)>>>,
     spent: Arc<Count>,
 }
 
@@ -147,6 +149,7 @@ impl Control {
             lease: None,
             gate: Arc::new(|_| Box::pin(std::future::ready(Ok(())))),
             account: Arc::new(|_| {}),
+            told: Arc::default(),
             spent: Arc::new(|_| {}),
         }
     }
@@ -200,8 +203,16 @@ impl Control {
         let _ = self.log.try_send(LogLine::now(LineKind::Harness, text));
     }
 
-    /// Tells what the run has learned about its account.
+    /// Tells what the run has learned about its account, unless it was just told: the gateway and the agent's program learn of
+    /// the same things.
     pub fn account(&self, notice: AccountNotice) {
+        let now = (notice.standing, notice.reset_at_ms);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|before| before == now || (before.0 == now.0 && now.1.is_none())) {
+            return;
+        }
+        *told = Some(now);
+        drop(told);
         (self.account)(notice);
     }
 
