@@ -1,5 +1,6 @@
 //! What one attempt has to do, and what came of it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use coditect_core::FailureClass;
@@ -31,6 +32,9 @@ pub struct Job {
     pub target_branch: String,
     /// What to start in the worktree.
     pub runtime: Runtime,
+    /// The conversation of an earlier attempt that is to go on; none: a new one begins. A runtime that cannot go on begins a new
+    /// one, too, and says so.
+    pub resume: Option<Resume>,
     /// The account that the attempt is charged to; none for runtimes that use no model's API.
     pub account: Option<Account>,
     /// Commands that must all succeed on a clean checkout of the result, each run with `sh -ec`.
@@ -74,6 +78,16 @@ pub enum Runtime {
     },
     /// Claude Code.
     Claude(Box<claude::Settings>),
+}
+
+/// A conversation with a model that an earlier attempt has begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// Its id, as that attempt's [`crate::runtime::Conclusion::session_id`] said it.
+    pub session_id: String,
+    /// A folder with what [`Runtime::session_state`] names: each path is below it as it was below that attempt's home. It is
+    /// only read.
+    pub state: PathBuf,
 }
 
 /// The account an attempt is charged to.

@@ -16,7 +16,7 @@ use crate::access;
 use crate::candidate::{self, Candidate};
 use crate::egress::{self, Egress, Policy};
 use crate::git::{Git, tail};
-use crate::job::{Evidence, Failure, Job, Outcome};
+use crate::job::{Evidence, Failure, Job, Outcome, Resume};
 use crate::land::{self, Landing};
 use crate::proof::{self, Approved, Changes, Flag};
 use crate::publish;
@@ -212,7 +212,7 @@ impl Attempt<'_> {
         if let Some(approved) = &job.proof.approved {
             return self.approved(&repository, approved).await.map(Done::Landed);
         }
-        self.agent(&repository).instrument(trace::stage(Stage::Agent)).await?;
+        self.agent(&repository, job.resume.as_ref()).instrument(trace::stage(Stage::Agent)).await?;
         let cancel = self.cancel;
         let squash = candidate::squash(&repository, folders, job, &base, &mut self.evidence);
         let squashed = cancellable(cancel, squash).await.map_err(|failure| self.unchanged(failure));
@@ -317,14 +317,14 @@ impl Attempt<'_> {
     }
 
     /// Runs the agent; anything but success is a failure.
-    async fn agent(&mut self, repository: &Repository) -> Result<(), Failure> {
+    async fn agent(&mut self, repository: &Repository, resume: Option<&Resume>) -> Result<(), Failure> {
         let job = self.job;
         let folders = self.folders;
         let host_env = self.host.env();
         let confine = self.host.sandbox().confinement().reading(sandbox::borrowed(repository.objects()));
         let opened = self.way_out(&confine);
         let prepared = opened.and_then(|(egress, access)| {
-            let prepared = runtime::prepare(job, access.as_ref(), host_env, &folders.worktree, &folders.home);
+            let prepared = runtime::prepare(job, resume, access.as_ref(), host_env, &folders.worktree, &folders.home);
             prepared.map(|prepared| (egress, prepared))
         });
         let (mut egress, prepared) = prepared.inspect_err(|failure| {
@@ -333,8 +333,10 @@ impl Attempt<'_> {
                 self.control.account(AccountNotice { standing: AccountStanding::Auth, reset_at_ms: None, message });
             }
         })?;
-        let Prepared { argv, stdin, env: own, secrets, mut reader } = prepared;
+        let Prepared { argv, stdin, env: own, secrets, mut reader, notes } = prepared;
         self.secrets.clone_from(&secrets);
+        notes.iter().for_each(|note| self.control.say(note.clone()));
+        self.evidence.notes.extend(notes);
         let mut env = run::environment(self.host.env(), &job.env_allow, job);
         env.retain(|(name, _)| own.iter().all(|(ours, _)| ours != name));
         env.extend(own);
@@ -364,6 +366,11 @@ impl Attempt<'_> {
             Some(reader) => reader.conclude(&ended),
             None => SelfReport::parse(&ended.last_line).into(),
         };
+        if conclusion.resume_refused && resume.is_some() {
+            self.control.say("the earlier conversation cannot go on; a new one begins".to_owned());
+            self.evidence.notes.push("the earlier conversation could not go on, and a new one began".to_owned());
+            return Box::pin(self.agent(repository, None)).await;
+        }
         self.evidence.summary = conclusion.summary;
         // What went through the gateway was counted there.
         let spent = egress.as_ref().and_then(Egress::spent).unwrap_or(conclusion.spent);

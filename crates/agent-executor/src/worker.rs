@@ -217,6 +217,7 @@ impl Worker {
             repository: specification.repository.clone(),
             target_branch: specification.target_branch.clone(),
             runtime,
+            resume: None,
             account,
             verify: specification.verify.clone(),
             proof: self.demands(specification)?,

@@ -8,13 +8,16 @@
 pub mod claude;
 pub mod progress;
 pub mod prompt;
+mod state;
 
 use std::path::Path;
 
 use coditect_gateway::Api;
 
-use crate::job::{Failure, Job, Runtime};
+use crate::job::{Failure, Job, Resume, Runtime};
 use crate::run::{self, Ended};
+
+use state::restore;
 
 pub use progress::{AccountNotice, AccountStanding, Progress, Spent};
 
@@ -31,6 +34,8 @@ pub struct Prepared {
     pub secrets: Vec<String>,
     /// Understands what it prints; none: the lines speak for themselves.
     pub reader: Option<Box<dyn Reader>>,
+    /// What a person should know of it.
+    pub notes: Vec<String>,
 }
 
 impl std::fmt::Debug for Prepared {
@@ -97,6 +102,10 @@ pub struct Conclusion {
     pub spent: Spent,
     /// The program and its version.
     pub runtime_version: Option<String>,
+    /// The id of its conversation with the model, where a later attempt may go on with it.
+    pub session_id: Option<String>,
+    /// The conversation it was to go on with could not be taken up, and nothing was done: it is to begin a new one.
+    pub resume_refused: bool,
     /// What a person should know.
     pub notes: Vec<String>,
     /// Why the run is no success, if it is none.
@@ -112,23 +121,44 @@ impl Runtime {
             Self::Claude(_) => Some(Api::Anthropic),
         }
     }
+
+    /// The files and folders below an attempt's home, as relative paths, that a later attempt needs to go on with the
+    /// conversation ([`crate::job::Resume`]). None: the runtime cannot go on.
+    #[must_use]
+    pub const fn session_state(&self) -> &'static [&'static str] {
+        match self {
+            Self::Script { .. } | Self::Command { .. } => &[],
+            Self::Claude(_) => claude::SESSION_STATE,
+        }
+    }
 }
 
 /// Makes the command of an attempt ready. `home` is the agent's own and exists, `worktree` is checked out; `access` is there for
-/// runtimes with a [`Runtime::api`].
+/// runtimes with a [`Runtime::api`]. `resume` is usually the job's own; it is none where that was refused.
 pub fn prepare(
     job: &Job,
+    resume: Option<&Resume>,
     access: Option<&ApiAccess>,
     host_env: &[(String, String)],
     worktree: &Path,
     home: &Path,
 ) -> Result<Prepared, Failure> {
+    let mut refused = None;
+    let resume = match resume {
+        Some(resume) if !job.runtime.session_state().is_empty() => {
+            let restored = restore(resume, job.runtime.session_state(), home);
+            refused = restored.err().map(|why| format!("the earlier conversation cannot go on: {why}"));
+            refused.is_none().then_some(resume.session_id.as_str())
+        }
+        _ => None,
+    };
     let access = || access.ok_or_else(|| Failure::config("the attempt has no account, and its runtime needs one"));
-    match &job.runtime {
+    let prepared = match &job.runtime {
         Runtime::Script { body } => Ok(Prepared { argv: run::shell(body), ..Prepared::default() }),
         Runtime::Command { argv, prompt } => {
             Ok(Prepared { argv: argv.clone(), stdin: Some(prompt.clone()), ..Prepared::default() })
         }
-        Runtime::Claude(settings) => claude::prepare(settings, access()?, host_env, worktree, home),
-    }
+        Runtime::Claude(settings) => claude::prepare(settings, access()?, resume, host_env, worktree, home),
+    };
+    prepared.map(|prepared| Prepared { notes: prepared.notes.into_iter().chain(refused).collect(), ..prepared })
 }

@@ -98,6 +98,7 @@ impl Fixture {
             repository: self.origin().to_string_lossy().into_owned(),
             target_branch: TARGET.to_owned(),
             runtime: Runtime::Script { body: script.to_owned() },
+            resume: None,
             account: None,
             verify: Vec::new(),
             proof: Demands::default(),

@@ -19,7 +19,7 @@ fn api_failure(fields: &str) -> String {
 #[test]
 fn costs_and_tokens_are_summed_over_the_models() {
     let replay = replay(&lines(&[INIT, SUCCESS]), 0, "");
-    let Conclusion { spent, summary, failure, runtime_version, notes } = replay.conclusion;
+    let Conclusion { spent, summary, failure, runtime_version, notes, .. } = replay.conclusion;
     assert_eq!((spent.cost_usd, spent.tokens_in, spent.tokens_out), (Some(0.75), Some(9), Some(7)));
     assert_eq!((summary.as_deref(), failure), (Some("done"), None));
     assert_eq!(runtime_version.as_deref(), Some("claude-code 9.9.9"));

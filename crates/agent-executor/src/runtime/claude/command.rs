@@ -42,6 +42,7 @@ const SWITCHES: [&str; 7] = [
 pub fn prepare(
     settings: &Settings,
     access: &ApiAccess,
+    resume: Option<&str>,
     host_env: &[(String, String)],
     worktree: &Path,
     home: &Path,
@@ -51,7 +52,7 @@ pub fn prepare(
         |error: std::io::Error| Failure::config(format!("{} could not be written: {error}", config_dir.display()));
     fs::create_dir_all(&config_dir).map_err(written)?;
     let program = program(&settings.program, host_env);
-    let argv = arguments(settings, program, worktree, &config_dir).map_err(written)?;
+    let argv = arguments(settings, program, resume, worktree, &config_dir).map_err(written)?;
     let mut env: Vec<_> = SWITCHES.map(|name| (name.to_owned(), "1".to_owned())).into();
     env.push(("CLAUDE_CONFIG_DIR".to_owned(), config_dir.to_string_lossy().into_owned()));
     // It leaves sockets and its tools' output in the folder for temporary files; this one goes with the attempt.
@@ -72,7 +73,8 @@ pub fn prepare(
         stdin: Some(settings.prompt.clone()),
         env,
         secrets: vec![access.key.clone()],
-        reader: Some(Box::new(Session::default())),
+        reader: Some(Box::new(Session::new(resume.is_some()))),
+        notes: Vec::new(),
     })
 }
 
@@ -96,7 +98,13 @@ fn program(name: &str, host_env: &[(String, String)]) -> String {
     found.map_or_else(|| name.to_owned(), |file| file.to_string_lossy().into_owned())
 }
 
-fn arguments(settings: &Settings, program: String, worktree: &Path, config_dir: &Path) -> std::io::Result<Vec<String>> {
+fn arguments(
+    settings: &Settings,
+    program: String,
+    resume: Option<&str>,
+    worktree: &Path,
+    config_dir: &Path,
+) -> std::io::Result<Vec<String>> {
     let Settings { model, max_turns, max_cost_usd, permission_mode, allowed_tools, definition, .. } = settings;
     let mut argv = vec![program, "-p".to_owned()];
     let mut add = |flag: &str, value: Option<String>| {
@@ -115,7 +123,10 @@ fn arguments(settings: &Settings, program: String, worktree: &Path, config_dir: 
     }
     add("--max-turns", Some(max_turns.to_string()));
     add("--max-budget-usd", Some(max_cost_usd.clone()));
-    add("--session-id", Some(uuid::Uuid::new_v4().to_string()));
+    match resume {
+        Some(session) => add("--resume", Some(session.to_owned())),
+        None => add("--session-id", Some(uuid::Uuid::new_v4().to_string())),
+    }
     // `--model` would go before the definition's own.
     let own = definition.as_ref().and_then(|definition| definition.model.as_ref()).is_some();
     if let Some(model) = model.as_ref().filter(|_| !own) {
@@ -214,7 +225,7 @@ mod tests {
         fs::write(dir.path().join("CLAUDE.md"), "Use tabs.\n").unwrap();
         let home = dir.path().join("home");
         let env = host(&[("OTHER_SECRET", "x")]);
-        let prepared = prepare(&settings(), &access(), &env, dir.path(), &home).unwrap();
+        let prepared = prepare(&settings(), &access(), None, &env, dir.path(), &home).unwrap();
         let argv = &prepared.argv;
         assert_eq!((after(argv, "--max-turns"), after(argv, "--max-budget-usd")), (Some("7"), Some("2.5")));
         assert_eq!((after(argv, "--setting-sources"), after(argv, "--model")), (Some("user"), Some("model-a")));
@@ -242,13 +253,13 @@ mod tests {
             model: Some("opus".to_owned()),
             tools: vec!["Read".to_owned()],
         });
-        let argv = arguments(&settings, "claude".to_owned(), dir.path(), dir.path()).unwrap();
+        let argv = arguments(&settings, "claude".to_owned(), None, dir.path(), dir.path()).unwrap();
         assert_eq!((after(&argv, "--agent"), after(&argv, "--model")), (Some("rust-developer"), None));
         let agents: serde_json::Value = serde_json::from_str(after(&argv, "--agents").unwrap()).unwrap();
         assert_eq!(agents["rust-developer"]["tools"], json!(["Read"]));
         assert_eq!(agents["rust-developer"]["model"], "opus");
         settings.definition.as_mut().unwrap().prompt = "x".repeat(200_000);
-        let argv = arguments(&settings, "claude".to_owned(), dir.path(), dir.path()).unwrap();
+        let argv = arguments(&settings, "claude".to_owned(), None, dir.path(), dir.path()).unwrap();
         let file = fs::read_to_string(after(&argv, "--agents").unwrap()).unwrap();
         assert!(file.len() > 200_000);
     }

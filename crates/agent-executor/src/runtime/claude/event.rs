@@ -69,6 +69,12 @@ impl Event {
         (text(&self.0, "claude_code_version").to_owned(), text(&self.0, "model").to_owned())
     }
 
+    /// The conversation's id.
+    #[must_use]
+    pub fn session_id(&self) -> Option<String> {
+        Some(text(&self.0, "session_id")).filter(|id| !id.is_empty()).map(str::to_owned)
+    }
+
     /// What a request failed with, of a `system/api_retry`.
     #[must_use]
     pub fn retry(&self) -> Progress {

@@ -12,6 +12,9 @@ pub mod session;
 pub use command::prepare;
 pub use session::Session;
 
+/// Its conversations: a file each, `projects/<folder>/<session>.jsonl`. It finds one by its id, whatever the folder.
+pub const SESSION_STATE: &[&str] = &[".claude/projects"];
+
 /// What a run of Claude Code is started with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

@@ -1,6 +1,8 @@
 //! Follows one run: turns its events into progress, notices what they mean for the account, and knows when going on
 //! is of no use.
 
+use coditect_core::FailureClass;
+
 use super::classify::{self, Seen};
 use super::event::{Event, Trouble};
 use crate::control::now_ms;
@@ -35,6 +37,9 @@ const DENIED: usize = 10;
 pub struct Session {
     seen: Seen,
     version: Option<String>,
+    /// It is to go on with an earlier conversation.
+    resumes: bool,
+    session_id: Option<String>,
     notice: Option<AccountNotice>,
     /// The message that is being said, and what it used so far; and what those before it used.
     message: (String, i64, i64),
@@ -48,6 +53,12 @@ pub(super) fn is_account_error(error: &str) -> bool {
 }
 
 impl Session {
+    /// One that goes on with an earlier conversation, or begins a new one.
+    #[must_use]
+    pub fn new(resumes: bool) -> Self {
+        Self { resumes, ..Self::default() }
+    }
+
     fn event(&mut self, event: &Event, heard: &mut Heard) {
         match event.kind() {
             ("system", "init") => {
@@ -59,6 +70,7 @@ impl Session {
                     heard.progress.push(Progress::Started { version, model });
                 }
                 self.seen.started = true;
+                self.session_id = event.session_id().or(self.session_id.take());
             }
             ("system", "api_retry") => self.retry(event.retry(), heard),
             ("system", "permission_denied") => heard.progress.push(event.denied()),
@@ -213,12 +225,17 @@ impl Reader for Session {
         if summary.as_deref() == Some("") {
             notes.push("the agent ended without a word".to_owned());
         }
+        let failure = classify::failure(&self.seen, ended);
+        // What is wrong beside the conversation goes wrong again with a new one, and is told then.
+        let config = failure.as_ref().is_some_and(|failure| failure.class == FailureClass::Config);
         Conclusion {
+            session_id: self.session_id.clone(),
+            resume_refused: self.resumes && !self.seen.started && config,
             summary: summary.filter(|summary| !summary.is_empty()),
             spent: self.spent(),
             runtime_version: self.version.clone(),
             notes,
-            failure: classify::failure(&self.seen, ended),
+            failure,
         }
     }
 }

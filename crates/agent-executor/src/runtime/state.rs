@@ -1,0 +1,85 @@
+//! Gives a conversation that is to go on back to the program that had it: what the earlier attempt left of it is copied into the
+//! new attempt's home.
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path};
+
+use crate::job::Resume;
+
+/// The longest id of a conversation. Those in use are UUIDs or somewhat longer.
+const ID: usize = 128;
+
+/// How deep folders are copied.
+const DEPTH: usize = 16;
+
+/// Copies the paths of `state` from where they are kept to the home. Links are left out.
+///
+/// # Errors
+/// The conversation cannot go on, and why.
+pub(super) fn restore(resume: &Resume, paths: &[&str], home: &Path) -> Result<(), String> {
+    let Resume { session_id, state } = resume;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    // It becomes an argument; it must not be taken for a flag.
+    if session_id.is_empty() || session_id.len() > ID || session_id.starts_with('-') || !session_id.chars().all(plain) {
+        return Err("its id is none".to_owned());
+    }
+    let mut found = false;
+    for path in paths {
+        let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        debug_assert!(plain, "{path} is no path below a home");
+        let (from, to) = (state.join(path), home.join(path));
+        found |= copy(&from, &to, DEPTH).map_err(|error| format!("{} could not be copied: {error}", from.display()))?;
+    }
+    if found { Ok(()) } else { Err(format!("nothing of it is left in {}", state.display())) }
+}
+
+/// Answers whether there was a file.
+fn copy(from: &Path, to: &Path, depth: usize) -> io::Result<bool> {
+    let kind = match fs::symlink_metadata(from) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        found => found?.file_type(),
+    };
+    if kind.is_file() {
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::copy(from, to)?;
+        return Ok(true);
+    }
+    let mut found = false;
+    if kind.is_dir() && depth > 0 {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            found |= copy(&entry.path(), &to.join(entry.file_name()), depth - 1)?;
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_conversation_is_copied_and_links_are_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, home) = (dir.path().join("state"), dir.path().join("home"));
+        fs::create_dir_all(state.join(".cli/projects/a")).unwrap();
+        fs::write(state.join(".cli/projects/a/1.jsonl"), "said").unwrap();
+        fs::write(state.join(".cli/key"), "secret").unwrap();
+        fs::write(dir.path().join("outside"), "secret").unwrap();
+        std::os::unix::fs::symlink("../../../outside", state.join(".cli/projects/link")).unwrap();
+        let mut resume = Resume { session_id: "5a0c-1_b".to_owned(), state };
+        restore(&resume, &[".cli/projects", ".cli/more"], &home).unwrap();
+        assert_eq!(fs::read_to_string(home.join(".cli/projects/a/1.jsonl")).unwrap(), "said");
+        assert!(!home.join(".cli/key").exists() && !home.join(".cli/projects/link").exists());
+
+        assert!(restore(&resume, &[".other"], &home).unwrap_err().contains("nothing of it is left"));
+        for id in ["", "--dangerous", "a b", "a/b"] {
+            resume.session_id = id.to_owned();
+            assert!(restore(&resume, &[".cli/projects"], &home).is_err(), "{id}");
+        }
+    }
+}
