@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use coditect_tests::{Project, plan};
+use coditect_tests::{Project, plan, wait_until};
 use scripted_api::{Rule, Scenario, Server, Step};
 use serde_json::json;
 
@@ -29,14 +29,19 @@ fn a_plan_completes_though_a_task_meets_the_accounts_limit() {
     let project = Project::new(&plan(5, "exit 1"));
     let settings = json!({
         "accounts": { "default": { "base_url": api.url(), "credential": "KEY_FOR_TESTS" } },
-        // How long an account is paused whose limit has no known end.
-        "breaker": { "open_ms": 500 },
         "executor": { "claude": { "program": program } },
     });
     let file = project.path().join(".git/settings.json");
     std::fs::write(&file, settings.to_string()).unwrap();
     let arguments = ["--until-done", "--runtime", "claude-code", "--config", ".git/settings.json"];
     let up = project.up_with(&arguments, &[("KEY_FOR_TESTS", KEY)]);
+    // The service says when its limit ends, in a header that the program keeps to itself: the gateway reads it.
+    let said = |arguments: &[&str]| String::from_utf8_lossy(&project.coditect(arguments).stdout).into_owned();
+    wait_until("the attempt ends with the limit", || said(&["task", "show", "2.1"]).contains("failed after"));
+    let status = said(&["status"]);
+    assert!(status.contains("the account default takes no attempts"), "{status}");
+    assert!(status.contains("It resumes in 59 min"), "{status}");
+    assert!(project.coditect(&["resume"]).status.success());
     assert_eq!(up.wait(), 0, "{:?}", api.seen());
     project.check_all_landed();
     // The limit cost the task an attempt of nothing: it came again and landed.
