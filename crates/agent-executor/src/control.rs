@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use coditect_queue::Turn;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -118,6 +119,8 @@ impl Lease {
 
 type Notify = dyn Fn(AccountNotice) + Send + Sync;
 
+type Line = dyn Fn(String) -> Pin<Box<dyn Future<Output = Option<Turn>> + Send>> + Send + Sync;
+
 type Count = dyn Fn(Spent) + Send + Sync;
 
 type Gate = dyn Fn(Phase) -> Pin<Box<dyn Future<Output = Result<(), Fenced>> + Send>> + Send + Sync;
@@ -132,6 +135,7 @@ pub struct Control {
     /// What was told last of the account.
     told: Arc<Mutex<Option<(AccountStanding, Option<i64>)>>>,
     spent: Arc<Count>,
+    line: Arc<Line>,
 }
 
 impl fmt::Debug for Control {
@@ -151,6 +155,7 @@ impl Control {
             account: Arc::new(|_| {}),
             told: Arc::default(),
             spent: Arc::new(|_| {}),
+            line: Arc::new(|_| Box::pin(std::future::ready(None))),
         }
     }
 
@@ -176,6 +181,17 @@ impl Control {
     #[must_use]
     pub fn with_spent(mut self, spent: impl Fn(Spent) + Send + Sync + 'static) -> Self {
         self.spent = Arc::new(spent);
+        self
+    }
+
+    /// Waits here for turns that are shared with other executors; one that answers `None` has nobody to share with.
+    #[must_use]
+    pub fn with_turns<F, A>(mut self, line: F) -> Self
+    where
+        F: Fn(String) -> A + Send + Sync + 'static,
+        A: Future<Output = Option<Turn>> + Send + 'static,
+    {
+        self.line = Arc::new(move |name| Box::pin(line(name)));
         self
     }
 
@@ -219,6 +235,11 @@ impl Control {
     /// Tells what the run has used so far.
     pub fn spent(&self, spent: Spent) {
         (self.spent)(spent);
+    }
+
+    /// Waits for this executor's turn in a line. None: there is nobody to wait for, or no way to know.
+    pub async fn turn(&self, line: String) -> Option<Turn> {
+        (self.line)(line).await
     }
 
     /// Waits for leave to begin a phase.

@@ -287,6 +287,12 @@ impl Job {
         landed_ref(&self.task, self.generation)
     }
 
+    /// The ref that keeps a result of this generation which conflicts with what landed meanwhile.
+    #[must_use]
+    pub fn conflict_ref(&self) -> String {
+        format!("refs/coditect/conflict/{}/{}", self.task, self.generation)
+    }
+
     /// The target branch as a full ref name.
     #[must_use]
     pub fn target_ref(&self) -> String {

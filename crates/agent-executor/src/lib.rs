@@ -7,6 +7,7 @@
 mod access;
 mod api;
 pub mod candidate;
+mod conflict;
 pub mod control;
 pub mod egress;
 pub mod job;

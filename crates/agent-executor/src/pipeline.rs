@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use crate::access;
 use crate::candidate::{self, Candidate};
+use crate::conflict::{self, InHand};
 use crate::egress::{self, Egress, Policy};
 use crate::git::{Git, tail};
 use crate::job::{Evidence, Failure, Job, Outcome, Resume};
@@ -159,7 +160,8 @@ impl Host {
 pub async fn run(job: &Job, host: &Host, control: &Control, cancel: CancellationToken) -> Outcome {
     let folders = host.root.folders(&job.attempt_id);
     let (evidence, secrets) = (Evidence::default(), Vec::new());
-    let mut attempt = Attempt { job, host, control, cancel: &cancel, folders: &folders, evidence, secrets };
+    let mut attempt =
+        Attempt { job, host, control, cancel: &cancel, folders: &folders, evidence, secrets, in_hand: None };
     let result = match job.check() {
         Ok(()) => {
             let result = attempt.go().await;
@@ -194,6 +196,8 @@ struct Attempt<'a> {
     evidence: Evidence,
     /// What must not be seen in anything that is kept.
     secrets: Vec<String>,
+    /// What the worktree has of an earlier attempt.
+    in_hand: Option<InHand>,
 }
 
 impl Attempt<'_> {
@@ -212,6 +216,7 @@ impl Attempt<'_> {
         if let Some(approved) = &job.proof.approved {
             return self.approved(&repository, approved).await.map(Done::Landed);
         }
+        self.in_hand = self.cancellable(conflict::take(&repository, folders, job, &base)).await?;
         self.agent(&repository, job.resume.as_ref()).instrument(trace::stage(Stage::Agent)).await?;
         let cancel = self.cancel;
         let squash = candidate::squash(&repository, folders, job, &base, &mut self.evidence);
@@ -311,7 +316,7 @@ impl Attempt<'_> {
     }
 
     async fn verify(&mut self, repository: &Repository, commit: &str) -> Result<(), Failure> {
-        let Self { job, host, control, cancel, folders, evidence, secrets } = self;
+        let Self { job, host, control, cancel, folders, evidence, secrets, in_hand: _ } = self;
         let verifier = Verifier { host, repository, folders, job, control, cancel, secrets };
         verify::verify(verifier, commit, evidence).instrument(trace::stage(Stage::Verify)).await
     }
@@ -333,7 +338,12 @@ impl Attempt<'_> {
                 self.control.account(AccountNotice { standing: AccountStanding::Auth, reset_at_ms: None, message });
             }
         })?;
-        let Prepared { argv, stdin, env: own, secrets, mut reader, notes } = prepared;
+        let Prepared { argv, mut stdin, env: own, secrets, mut reader, notes } = prepared;
+        if let Some(in_hand) = &self.in_hand {
+            self.control
+                .say(format!("the worktree has an earlier result; files that conflict: {}", in_hand.files.len()));
+            stdin = stdin.map(|prompt| prompt + &in_hand.told(&job.target_branch));
+        }
         self.secrets.clone_from(&secrets);
         notes.iter().for_each(|note| self.control.say(note.clone()));
         self.evidence.notes.extend(notes);
@@ -439,6 +449,8 @@ impl Attempt<'_> {
         let (job, folders) = (self.job, self.folders);
         let control = self.control;
         let _turn = self.cancellable(async { Ok(repository.turn(job).await) }).await?;
+        let line = format!("landing:{}", job.target_branch);
+        let _shared = self.cancellable(async { Ok(control.turn(line).await) }).await?;
         let (mut last, mut proved) = (String::new(), None::<String>);
         for attempt in 1..=LANDING_TRIES {
             let tip = match self.cancellable(repository.tip(job)).await? {
@@ -448,7 +460,11 @@ impl Attempt<'_> {
             let candidate = if tip == base {
                 result.clone()
             } else {
-                self.cancellable(candidate::rebase(repository, folders, job, result, base, &tip)).await?
+                let rebased = self.cancellable(candidate::rebase(repository, folders, job, result, base, &tip)).await;
+                if rebased.as_ref().is_err_and(|failure| failure.class == FailureClass::MergeConflict) {
+                    conflict::keep(repository, folders, job, result).await;
+                }
+                rebased?
             };
             let holds = match &proved {
                 Some(at) => candidate::only_plans_differ(repository, folders, job, at, &tip).await?,
@@ -467,6 +483,11 @@ impl Attempt<'_> {
                 Landing::Landed => {
                     self.control.say(format!("landed on `{}` as {}", job.target_branch, candidate.commit));
                     self.evidence.commit = Some(candidate.commit.clone());
+                    if let Some(had) = &self.in_hand
+                        && let Err(error) = conflict::forget(repository, folders, job, had).await
+                    {
+                        tracing::debug!(%error, task = job.task, "an earlier result could not be forgotten");
+                    }
                     return Ok(candidate.commit);
                 }
                 Landing::AlreadyLanded(commit) => return Ok(self.already_landed(commit)),

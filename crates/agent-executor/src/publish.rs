@@ -1,6 +1,7 @@
 //! Publishing: a commit goes to a branch of its own in the repository, where people and their tools can see it. The
 //! target branch stays as it is.
 
+use crate::candidate::Candidate;
 use crate::git::GitError;
 use crate::job::{Failure, Job};
 use crate::refs::{self, RefChange};
@@ -23,8 +24,6 @@ pub async fn publish(
     commit: &str,
     branch: &str,
 ) -> Result<(), Failure> {
-    let name = format!("refs/heads/{branch}");
-    let reason = format!("coditect: a result of {}", job.task);
     if let Some(place) = repository.checked_out_at(branch) {
         return Err(Failure::config(format!(
             "the branch `{branch}` is checked out in {}, and moving it would change that under its owner's hands; \
@@ -32,22 +31,83 @@ pub async fn publish(
             place.display()
         )));
     }
+    put(repository, folders, job, commit, &format!("refs/heads/{branch}")).await
+}
+
+/// Puts a commit on a ref that is ours, wherever that was before.
+pub(crate) async fn put(
+    repository: &Repository,
+    folders: &Folders,
+    job: &Job,
+    commit: &str,
+    name: &str,
+) -> Result<(), Failure> {
+    let reason = format!("coditect: a result of {}", job.task);
     let mut tries = 0;
     loop {
         tries += 1;
-        let from = tip_of(repository, &name).await?;
+        let from = tip_of(repository, name).await?;
         if from.as_deref() == Some(commit) {
             return Ok(());
         }
-        let change = RefChange { name: name.clone(), from: from.clone(), to: commit.to_owned() };
+        let change = RefChange { name: name.to_owned(), from: from.clone(), to: commit.to_owned() };
         match refs::change(repository, folders, job, &[change], &reason).await {
             Ok(()) => return Ok(()),
-            Err(error) if tries < TRIES && tip_of(repository, &name).await? != from => {
-                tracing::debug!(%error, branch, "the branch has moved; published again");
+            Err(error) if tries < TRIES && tip_of(repository, name).await? != from => {
+                tracing::debug!(%error, name, "the ref has moved; published again");
             }
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// A commit of the repository, and the commit it was made on.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    /// The commit and its tree.
+    pub(crate) candidate: Candidate,
+    /// Its parent.
+    pub(crate) base: String,
+}
+
+/// Gets a commit that was published on a ref; none if the repository has it no more.
+pub(crate) async fn fetch(
+    repository: &Repository,
+    folders: &Folders,
+    name: &str,
+    commit: &str,
+) -> Result<Option<Fetched>, Failure> {
+    let refspec = format!("+{name}:refs/coditect/fetched/{}", name.trim_start_matches("refs/"));
+    let mut last = None;
+    // It may be here, on its ref, or somewhere a server lets it be fetched from by its name.
+    for what in [None, Some(refspec.as_str()), Some(commit)] {
+        if let Some(what) = what {
+            let ask = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", repository.url(), what];
+            last = repository.git().call(ask).git_dir(repository.cache()).ok().await.err();
+        }
+        if let Some(found) = read(repository, folders, commit).await? {
+            return Ok(Some(found));
+        }
+    }
+    match last {
+        Some(error) if error.is_transient() => Err(error.into()),
+        _ => Ok(None),
+    }
+}
+
+/// A commit with its tree and its parent, if it is here.
+async fn read(repository: &Repository, folders: &Folders, commit: &str) -> Result<Option<Fetched>, GitError> {
+    let parts = ["^{commit}", "^{tree}", "^"].map(|part| format!("{commit}{part}"));
+    let ask = ["rev-parse", "--quiet", "--end-of-options"].into_iter().chain(parts.iter().map(String::as_str));
+    let answer = folders.staging(repository, repository.git().call(ask)).answer().await?;
+    let text = answer.text();
+    // It repeats the option.
+    let mut lines = text.lines().filter(|line| !line.starts_with('-'));
+    let (Some(commit), Some(tree), Some(base), 0) = (lines.next(), lines.next(), lines.next(), answer.code) else {
+        return Ok(None);
+    };
+    let candidate = Candidate { commit: commit.to_owned(), tree: tree.to_owned() };
+    Ok(Some(Fetched { candidate, base: base.to_owned() }))
 }
 
 /// Where a ref of the repository is now, by its full name.

@@ -78,6 +78,29 @@ pub async fn change(
     Ok(())
 }
 
+/// Removes a ref that is ours, if it still is where it was seen.
+pub(crate) async fn remove(
+    repository: &Repository,
+    folders: &Folders,
+    job: &Job,
+    name: &str,
+    at: &str,
+) -> Result<(), GitError> {
+    match repository.ours() {
+        Some((git_dir, _)) => {
+            let call = signed(repository.git().call(["update-ref", "-d", name, at]), job);
+            call.git_dir(git_dir).ok().await.map(|_| ())
+        }
+        None => {
+            let mut args = vec!["push".to_owned(), "--quiet".to_owned(), "--no-verify".to_owned()];
+            args.extend(repository.pack_option("receive-pack", &[]));
+            args.push(format!("--force-with-lease={name}:{at}"));
+            args.extend(["--".to_owned(), repository.url().to_owned(), format!(":{name}")]);
+            folders.staging(repository, repository.git().call(args)).ok().await.map(|_| ())
+        }
+    }
+}
+
 /// One ref transaction, in place.
 async fn transaction(
     repository: &Repository,

@@ -163,11 +163,23 @@ impl Worker {
             let (this, specification) = (self.clone(), specification.clone());
             move |phase| ask(this.clone(), specification.clone(), phase)
         };
+        let turns = {
+            let (queue, name) = (self.queue.clone(), self.name.clone());
+            move |line: String| {
+                let (queue, name) = (queue.clone(), name.clone());
+                async move {
+                    let turn = queue.turn(&line, &name).await;
+                    // Without Redis nobody is in line; what must not be done twice is fenced in git.
+                    turn.inspect_err(|error| debug!(%error, line, "no turn can be had, and none is waited for")).ok()
+                }
+            }
+        };
         let (counts, counted) = watch::channel(Spent::default());
         let counting = tokio::spawn(tell_of_spending(self.queue.clone(), specification.clone(), counted));
         let control = Control::new(sender)
             .with_lease(lease)
             .with_gate(gate)
+            .with_turns(turns)
             .with_account(move |notice| {
                 // The one who listens does so until the attempt is over.
                 let _ = notices.send(notice);

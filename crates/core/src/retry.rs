@@ -31,6 +31,20 @@ pub enum InvalidRetryPolicy {
     Attempts(i64),
 }
 
+/// How many conflicts with what landed meanwhile are left to agents: the second one is a person's.
+const CONFLICTS: i64 = 2;
+
+/// What was tried until now, the attempt that failed included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// Attempts that count.
+    pub spent: i64,
+    /// Attempts that were begun.
+    pub started: i64,
+    /// Results that conflicted with what had landed meanwhile.
+    pub conflicts: i64,
+}
+
 /// What to do after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -97,11 +111,13 @@ impl RetryPolicy {
 
     /// What follows an attempt that failed as `class`.
     ///
-    /// `spent` and `started` count this attempt already; `unit` in 0..1 is the jitter. A class that pauses the account
-    /// lets the task go back at once: it waits for an account, and another one may be free.
+    /// `unit` in 0..1 is the jitter. A class that pauses the account lets the task go back at once: it waits for an account,
+    /// and another one may be free. A conflict goes back to an agent once, with the conflict in hand.
     #[must_use]
-    pub fn decide(&self, class: FailureClass, spent: i64, started: i64, now_ms: i64, unit: f64) -> Verdict {
-        if class.needs_person() || spent >= self.max_attempts || started >= self.max_starts {
+    pub fn decide(&self, class: FailureClass, tally: Tally, now_ms: i64, unit: f64) -> Verdict {
+        let Tally { spent, started, conflicts } = tally;
+        let conflicts_again = class == FailureClass::MergeConflict && conflicts >= CONFLICTS;
+        if class.needs_person() || conflicts_again || spent >= self.max_attempts || started >= self.max_starts {
             return Verdict::AskPerson;
         }
         match class {
@@ -142,31 +158,45 @@ mod tests {
         assert_eq!(policy.pause_ms(1, 0.0), 1_000);
     }
 
+    fn tally(spent: i64, started: i64) -> Tally {
+        Tally { spent, started, conflicts: 0 }
+    }
+
     #[test]
     fn the_last_attempt_goes_to_a_person() {
         let policy = RetryPolicy::default();
-        assert_eq!(policy.decide(FailureClass::AgentError, 2, 2, 0, 1.0), Verdict::RetryAt(4_000));
-        assert_eq!(policy.decide(FailureClass::AgentError, 3, 3, 0, 1.0), Verdict::AskPerson);
+        assert_eq!(policy.decide(FailureClass::AgentError, tally(2, 2), 0, 1.0), Verdict::RetryAt(4_000));
+        assert_eq!(policy.decide(FailureClass::AgentError, tally(3, 3), 0, 1.0), Verdict::AskPerson);
+    }
+
+    #[test]
+    fn a_conflict_goes_back_to_an_agent_once() {
+        let policy = RetryPolicy::default();
+        let conflicts = |conflicts| Tally { spent: 2, started: 2, conflicts };
+        assert_eq!(policy.decide(FailureClass::MergeConflict, conflicts(1), 0, 1.0), Verdict::RetryAt(4_000));
+        assert_eq!(policy.decide(FailureClass::MergeConflict, conflicts(2), 0, 1.0), Verdict::AskPerson);
+        // What else goes wrong while a conflict is settled is no conflict.
+        assert_eq!(policy.decide(FailureClass::VerificationFailed, conflicts(2), 0, 1.0), Verdict::RetryAt(4_000));
     }
 
     #[test]
     fn a_lost_executor_costs_the_task_nothing_but_is_bounded_all_the_same() {
         let policy = RetryPolicy::default();
-        assert_eq!(policy.decide(FailureClass::ExecutorLost, 0, 5, 0, 1.0), Verdict::Requeue);
-        assert_eq!(policy.decide(FailureClass::ExecutorLost, 0, 21, 0, 1.0), Verdict::AskPerson);
+        assert_eq!(policy.decide(FailureClass::ExecutorLost, tally(0, 5), 0, 1.0), Verdict::Requeue);
+        assert_eq!(policy.decide(FailureClass::ExecutorLost, tally(0, 21), 0, 1.0), Verdict::AskPerson);
     }
 
     #[test]
     fn a_quota_or_a_credential_costs_the_task_nothing() {
         for class in [FailureClass::RateLimited, FailureClass::Auth] {
-            assert_eq!(RetryPolicy::default().decide(class, 0, 1, 10, 1.0), Verdict::Requeue);
+            assert_eq!(RetryPolicy::default().decide(class, tally(0, 1), 10, 1.0), Verdict::Requeue);
             assert!(class.pauses_account() && !class.spends_attempt());
         }
     }
 
     #[test]
     fn a_wrong_setting_calls_a_person_at_once() {
-        assert_eq!(RetryPolicy::default().decide(FailureClass::Config, 1, 1, 0, 0.0), Verdict::AskPerson);
+        assert_eq!(RetryPolicy::default().decide(FailureClass::Config, tally(1, 1), 0, 0.0), Verdict::AskPerson);
     }
 
     #[test]

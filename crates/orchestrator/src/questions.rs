@@ -10,6 +10,8 @@ pub(crate) enum Why {
     CannotStart,
     /// A result waits for a person's word.
     Held,
+    /// Its results conflict with what lands meanwhile, again and again.
+    Conflicts,
     /// That was the last attempt.
     Attempts(i64),
     /// It was started so often, though not through a fault of its own.
@@ -35,6 +37,11 @@ pub(crate) fn question(key: &str, class: FailureClass, message: Option<&str>, wh
         ),
         Why::Held => format!(
             "Its result is held: {first}. What is to become of it? `coditect task retry {key}` has an agent do it again.",
+            first = if first.is_empty() { class.as_str() } else { first }.trim_end_matches('.'),
+        ),
+        Why::Conflicts => format!(
+            "Its result conflicts with what has landed, though an agent was given the conflict to settle: {first}. Should it wait for \
+             others (give it a dependency), or be tried again now (`coditect task retry {key}`)?",
             first = if first.is_empty() { class.as_str() } else { first }.trim_end_matches('.'),
         ),
         Why::Attempts(number) => format!(

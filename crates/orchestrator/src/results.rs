@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coditect_core::{Change, Clock, FailureClass, Lifecycle, TaskState, Trigger, Verdict};
+use coditect_core::{Change, Clock, FailureClass, Lifecycle, Tally, TaskState, Trigger, Verdict};
 use coditect_queue::message::{ResultEntry, ResultKind, is_evidence_reference};
 use coditect_queue::{ConsumerOptions, Stream};
 use coditect_service::announce::announce;
@@ -212,10 +212,16 @@ impl Orchestrator {
         }
         let spent = seen.attempts_spent + i64::from(class.spends_attempt());
         let unit = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
-        let verdict = self.retry.decide(class, spent, seen.attempts_started, now_ms, unit);
+        let started = seen.attempts_started;
+        let conflicts = match class {
+            FailureClass::MergeConflict => 1 + tx.conflicts_before(fence.attempt, started).await?,
+            _ => 0,
+        };
+        let verdict = self.retry.decide(class, Tally { spent, started, conflicts }, now_ms, unit);
         let why = match verdict {
             Verdict::AskPerson if class == FailureClass::Held => Some(Why::Held),
             Verdict::AskPerson if class.needs_person() => Some(Why::CannotStart),
+            Verdict::AskPerson if conflicts > 1 => Some(Why::Conflicts),
             Verdict::AskPerson if spent >= self.retry.max_attempts() => Some(Why::Attempts(spent)),
             Verdict::AskPerson => Some(Why::Starts(seen.attempts_started)),
             Verdict::RetryAt(_) | Verdict::Requeue => None,

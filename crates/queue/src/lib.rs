@@ -12,6 +12,7 @@
 //!   begin at the start of the stream, so what was published before the reader first came up is not missed.
 //! - **`dead:<stream>`** ([`DeadLetter`]): entries nobody could handle, as they were, with `error` and `deliveries`.
 //! - **`log:<attempt>`** ([`LogLine`](message::LogLine)): what an agent says, bounded in length and in time.
+//! - **`turn:<line>`** ([`Turn`]): who waits for a turn, by when they came; the first has it.
 //! - **`lease:<attempt>`**: a plain key with an expiry: the executor's sign of life when it can reach only Redis.
 //!
 //! # The data in a consumer
@@ -47,6 +48,7 @@ mod queue;
 mod reader;
 mod stream;
 mod trim;
+mod turn;
 
 pub use consumer::{Claim, Consumer, ConsumerOptions, Delivery};
 pub use dead::DeadLetter;
@@ -58,3 +60,4 @@ pub use queue::Queue;
 pub use stream::{Stream, UnknownStream};
 pub use tokio_util::sync::CancellationToken;
 pub use trim::Trimmed;
+pub use turn::Turn;

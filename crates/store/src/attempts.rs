@@ -254,6 +254,25 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
+    /// How many of the `started - 1` attempts before this one ended in a conflict with what had landed: those since a person last
+    /// had a say in the task.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn conflicts_before(&mut self, id: AttemptId, started: i64) -> Result<i64, StoreError> {
+        let (count,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM attempts earlier JOIN attempts this ON this.task_id = earlier.task_id \
+             AND this.generation = earlier.generation WHERE this.id = $1 AND earlier.number < this.number \
+             AND earlier.number > this.number - $2 AND earlier.failure = 'merge_conflict'",
+        )
+        .bind(id.to_string())
+        .bind(started)
+        .fetch_one(&mut *self.inner)
+        .await
+        .map_err(StoreError::during("count conflicts"))?;
+        Ok(count)
+    }
+
     /// Keeps what came too late of an attempt that has ended: what it used, where that is more than is known, and what it
     /// left as evidence, unless that is known. How it ended stays as it is.
     ///

@@ -1,9 +1,10 @@
 //! Results that wait for a person: where they wait, and how one that was approved comes back.
 
 use super::Approved;
-use crate::candidate::{Candidate, signed};
 use crate::git::GitError;
 use crate::job::{Failure, Job};
+use crate::publish::{self, Fetched};
+use crate::refs;
 use crate::repository::Repository;
 use crate::workspace::Folders;
 
@@ -22,52 +23,16 @@ pub(crate) fn branch(job: &Job) -> String {
     format!("coditect/held/{}-{}", key.trim_matches('.'), job.attempt_id.get(short..).unwrap_or_default())
 }
 
-/// An approved result and the commit it was made on.
-#[derive(Debug)]
-pub(crate) struct Fetched {
-    /// What is to land.
-    pub(crate) candidate: Candidate,
-    /// Its parent.
-    pub(crate) base: String,
-}
-
 /// Gets an approved result from the repository.
 pub(crate) async fn fetch(repository: &Repository, folders: &Folders, approved: &Approved) -> Result<Fetched, Failure> {
     let Approved { commit, branch, .. } = approved;
-    let refspec = format!("+refs/heads/{branch}:refs/{branch}");
-    let mut last = None;
-    // It may be here, on its branch, or somewhere a server lets it be fetched from by its name.
-    for what in [None, Some(&refspec), Some(commit)] {
-        if let Some(what) = what {
-            let ask = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", repository.url(), what];
-            last = repository.git().call(ask).git_dir(repository.cache()).ok().await.err();
-        }
-        if let Some(found) = read(repository, folders, commit).await? {
-            return Ok(found);
-        }
-    }
-    match last {
-        Some(error) if error.is_transient() => Err(error.into()),
-        _ => Err(Failure::config(format!(
+    let found = publish::fetch(repository, folders, &format!("refs/heads/{branch}"), commit).await?;
+    found.ok_or_else(|| {
+        Failure::config(format!(
             "the approved result {commit} is not in the repository any more (it was on the branch `{branch}`); retry the \
              task to have an agent do it again"
-        ))),
-    }
-}
-
-/// A commit with its tree and its parent, if it is here.
-async fn read(repository: &Repository, folders: &Folders, commit: &str) -> Result<Option<Fetched>, GitError> {
-    let parts = ["^{commit}", "^{tree}", "^"].map(|part| format!("{commit}{part}"));
-    let ask = ["rev-parse", "--quiet", "--end-of-options"].into_iter().chain(parts.iter().map(String::as_str));
-    let answer = folders.staging(repository, repository.git().call(ask)).answer().await?;
-    let text = answer.text();
-    // It repeats the option.
-    let mut lines = text.lines().filter(|line| !line.starts_with('-'));
-    let (Some(commit), Some(tree), Some(base), 0) = (lines.next(), lines.next(), lines.next(), answer.code) else {
-        return Ok(None);
-    };
-    let candidate = Candidate { commit: commit.to_owned(), tree: tree.to_owned() };
-    Ok(Some(Fetched { candidate, base: base.to_owned() }))
+        ))
+    })
 }
 
 /// Takes away the branch that a result has waited on, if it still is what was approved.
@@ -78,18 +43,5 @@ pub(crate) async fn withdraw(
     approved: &Approved,
 ) -> Result<(), GitError> {
     let Approved { branch, commit, .. } = approved;
-    let name = format!("refs/heads/{branch}");
-    match repository.ours() {
-        Some((git_dir, _)) => {
-            let call = signed(repository.git().call(["update-ref", "-d", &name, commit]), job);
-            call.git_dir(git_dir).ok().await.map(|_| ())
-        }
-        None => {
-            let mut args = vec!["push".to_owned(), "--quiet".to_owned(), "--no-verify".to_owned()];
-            args.extend(repository.pack_option("receive-pack", &[]));
-            args.push(format!("--force-with-lease={name}:{commit}"));
-            args.extend(["--".to_owned(), repository.url().to_owned(), format!(":{name}")]);
-            folders.staging(repository, repository.git().call(args)).ok().await.map(|_| ())
-        }
-    }
+    refs::remove(repository, folders, job, &format!("refs/heads/{branch}"), commit).await
 }

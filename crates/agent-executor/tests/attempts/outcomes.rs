@@ -6,7 +6,7 @@ use coditect_core::FailureClass;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{Fixture, TARGET, control, failed, git, landed};
+use crate::fixture::{Fixture, TARGET, control, failed, git, landed, open_host, run_on};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_changed_nothing_has_not_succeeded() {
@@ -82,6 +82,41 @@ async fn a_conflict_with_what_landed_meanwhile_names_the_files() {
     let (message, _) = failed(&outcome, FailureClass::MergeConflict);
     assert!(message.contains("README") && message.contains(TARGET) && !message.contains("mine"), "{message}");
     assert_eq!(fixture.show("README"), "theirs");
+    fixture.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_conflict_the_next_attempt_has_it_in_hand_on_whatever_executor() {
+    let fixture = Fixture::new();
+    failed(
+        &overtaken(&fixture, "echo mine > README; echo m > mine", "echo theirs > README").await,
+        FailureClass::MergeConflict,
+    );
+    let kept = fixture.git(&["for-each-ref", "--format=%(refname)", "refs/coditect/conflict"]);
+    assert_eq!(kept, "refs/coditect/conflict/plan/1.1/1");
+    let elsewhere = open_host(&fixture.path("elsewhere"));
+    let url = format!("file://{}", fixture.origin().display());
+    let again = |script: &str, remote: bool| {
+        let mut job = fixture.job("1.1", script);
+        job.attempt_number = 2;
+        if remote {
+            job.repository.clone_from(&url);
+        }
+        job.runtime = Runtime::Command {
+            argv: ["sh", "-ec", &format!("cat > prompt; {script}")].map(str::to_owned).into(),
+            prompt: "Task: 1.1\n".to_owned(),
+        };
+        job
+    };
+    // One that leaves the marks as they are does not land.
+    let left = run_on(&elsewhere, &again("grep -q '^<<<<<<< ' README; test -e mine", true)).await;
+    let (message, _) = failed(&left, FailureClass::AgentError);
+    assert!(message.contains("README"), "{message}");
+    let told = "grep -q 'git.s marks of a conflict' prompt; grep -q -- '- README' prompt; rm prompt";
+    let settled = run_on(&elsewhere, &again(&format!("{told}; echo both > README"), false)).await;
+    landed(&settled);
+    assert_eq!((fixture.show("README"), fixture.show("mine")), ("both".to_owned(), "m".to_owned()));
+    assert_eq!(fixture.git(&["for-each-ref", "refs/coditect/conflict"]), "");
     fixture.assert_clean();
 }
 
