@@ -67,21 +67,3 @@ pub(crate) async fn forget(
 ) -> Result<(), GitError> {
     refs::remove(repository, folders, job, &job.conflict_ref(), &had.commit).await
 }
-
-impl InHand {
-    /// What the agent is told of it.
-    pub(crate) fn told(&self, branch: &str) -> String {
-        if self.files.is_empty() {
-            return format!(
-                "\nThe result of an earlier attempt conflicted with what had landed on `{branch}`. It fits now: your working tree has \
-                 it merged already. Look at what has landed meanwhile, and finish the task.\n"
-            );
-        }
-        let files: String = self.files.iter().map(|file| format!("- {}\n", file.replace('\n', " "))).collect();
-        format!(
-            "\nThe result of an earlier attempt conflicts with what has landed on `{branch}` meanwhile. Your working tree has both, merged, \
-             with git's marks of a conflict in these files:\n{files}Settle every conflict so that both sides keep what they are for, \
-             remove the marks, and finish the task. What has landed is not to be undone.\n"
-        )
-    }
-}

@@ -119,6 +119,9 @@ impl Lease {
 
 type Notify = dyn Fn(AccountNotice) + Send + Sync;
 
+/// How an account stands, and when its quota is there again.
+type Told = (AccountStanding, Option<i64>);
+
 type Line = dyn Fn(String) -> Pin<Box<dyn Future<Output = Option<Turn>> + Send>> + Send + Sync;
 
 type Count = dyn Fn(Spent) + Send + Sync;
@@ -133,7 +136,7 @@ pub struct Control {
     gate: Arc<Gate>,
     account: Arc<Notify>,
     /// What was told last of the account.
-    told: Arc<Mutex<Option<(AccountStanding, Option<i64>)>>>,
+    told: Arc<Mutex<Option<Told>>>,
     spent: Arc<Count>,
     line: Arc<Line>,
 }

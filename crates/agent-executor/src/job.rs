@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use coditect_core::FailureClass;
+use coditect_prompt::Brief;
 use serde::{Deserialize, Serialize};
 
 use crate::proof::Demands;
@@ -35,6 +36,12 @@ pub struct Job {
     /// The conversation of an earlier attempt that is to go on; none: a new one begins. A runtime that cannot go on begins a new
     /// one, too, and says so.
     pub resume: Option<Resume>,
+    /// What an agent is told of its task.
+    pub brief: Brief,
+    /// Files of the repository that are passed on to agents, where they are there.
+    pub conventions: Vec<String>,
+    /// Commands that make a fresh checkout ready, each run with `sh -ec`.
+    pub setup: Vec<String>,
     /// The account that the attempt is charged to; none for runtimes that use no model's API.
     pub account: Option<Account>,
     /// Commands that must all succeed on a clean checkout of the result, each run with `sh -ec`.
@@ -73,8 +80,6 @@ pub enum Runtime {
     Command {
         /// The program and its arguments.
         argv: Vec<String>,
-        /// What it reads.
-        prompt: String,
     },
     /// Claude Code.
     Claude(Box<claude::Settings>),
@@ -116,6 +121,8 @@ pub struct Limits {
     pub kill_grace: Duration,
     /// How much of the output is kept; what comes after it is read and dropped.
     pub log_bytes: usize,
+    /// The longest each setup command may run.
+    pub setup_wall: Duration,
     /// The longest each verify command may run.
     pub verify_wall: Duration,
 }
@@ -127,6 +134,7 @@ impl Default for Limits {
             silence: Duration::from_secs(15 * 60),
             kill_grace: Duration::from_secs(3),
             log_bytes: 8 * 1024 * 1024,
+            setup_wall: Duration::from_secs(15 * 60),
             verify_wall: Duration::from_secs(30 * 60),
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use coditect_core::FailureClass;
+use coditect_prompt::{Found, Template};
 use coditect_service::config::SandboxConfig;
 use coditect_service::trace::{self, Stage};
 use nix::fcntl::{Flock, FlockArg};
@@ -15,9 +16,10 @@ use tracing::Instrument;
 use crate::access;
 use crate::candidate::{self, Candidate};
 use crate::conflict::{self, InHand};
+use crate::conventions;
 use crate::egress::{self, Egress, Policy};
 use crate::git::{Git, tail};
-use crate::job::{Evidence, Failure, Job, Outcome, Resume};
+use crate::job::{Evidence, Failure, Job, Outcome, Resume, Runtime};
 use crate::land::{self, Landing};
 use crate::proof::{self, Approved, Changes, Flag};
 use crate::publish;
@@ -26,6 +28,7 @@ use crate::repository::{Repositories, Repository, Standing};
 use crate::run::{self, SelfReport, Start};
 use crate::runtime::{self, AccountNotice, AccountStanding, ApiAccess, Prepared};
 use crate::sandbox::{self, Confinement, Sandbox, SandboxError};
+use crate::setup::{self, Checkout};
 use crate::verify::{self, Verifier};
 use crate::workspace::{Folders, Root, Swept};
 
@@ -47,6 +50,7 @@ pub struct Host {
     env: Vec<(String, String)>,
     sandbox: Sandbox,
     egress: Policy,
+    template: Template,
     _owned: Flock<File>,
 }
 
@@ -81,7 +85,17 @@ impl Host {
         let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
         let sandbox = Sandbox::open(&SandboxConfig::default(), &shim)?.hiding(made.path());
         let egress = Policy::new()?;
-        Ok(Self { root: made, git, repositories, shim, env: env.collect(), sandbox, egress, _owned: owned })
+        Ok(Self {
+            root: made,
+            git,
+            repositories,
+            shim,
+            env: env.collect(),
+            sandbox,
+            egress,
+            template: Template::default(),
+            _owned: owned,
+        })
     }
 
     /// Takes this for the executor's environment, of which agents see what is allowed.
@@ -102,6 +116,13 @@ impl Host {
     #[must_use]
     pub fn with_egress(mut self, egress: Policy) -> Self {
         self.egress = egress;
+        self
+    }
+
+    /// Tells agents of their task in these words.
+    #[must_use]
+    pub fn with_template(mut self, template: Template) -> Self {
+        self.template = template;
         self
     }
 
@@ -217,6 +238,11 @@ impl Attempt<'_> {
             return self.approved(&repository, approved).await.map(Done::Landed);
         }
         self.in_hand = self.cancellable(conflict::take(&repository, folders, job, &base)).await?;
+        if !job.setup.is_empty() {
+            let confine = self.host.sandbox().confinement().reading(sandbox::borrowed(repository.objects()));
+            let place = (folders.worktree.as_path(), folders.home.as_path());
+            setup::set_up(self.verifier(&repository), Checkout::Agents, place, &confine).await?;
+        }
         self.agent(&repository, job.resume.as_ref()).instrument(trace::stage(Stage::Agent)).await?;
         let cancel = self.cancel;
         let squash = candidate::squash(&repository, folders, job, &base, &mut self.evidence);
@@ -315,6 +341,11 @@ impl Attempt<'_> {
         Ok(tip)
     }
 
+    fn verifier<'v>(&'v self, repository: &'v Repository) -> Verifier<'v> {
+        let Self { job, host, control, cancel, folders, secrets, .. } = self;
+        Verifier { host, repository, folders, job, control, cancel, secrets }
+    }
+
     async fn verify(&mut self, repository: &Repository, commit: &str) -> Result<(), Failure> {
         let Self { job, host, control, cancel, folders, evidence, secrets, in_hand: _ } = self;
         let verifier = Verifier { host, repository, folders, job, control, cancel, secrets };
@@ -327,9 +358,11 @@ impl Attempt<'_> {
         let folders = self.folders;
         let host_env = self.host.env();
         let confine = self.host.sandbox().confinement().reading(sandbox::borrowed(repository.objects()));
+        let prompt = self.prompt()?;
         let opened = self.way_out(&confine);
         let prepared = opened.and_then(|(egress, access)| {
-            let prepared = runtime::prepare(job, resume, access.as_ref(), host_env, &folders.worktree, &folders.home);
+            let prepared =
+                runtime::prepare(job, &prompt, resume, access.as_ref(), host_env, &folders.worktree, &folders.home);
             prepared.map(|prepared| (egress, prepared))
         });
         let (mut egress, prepared) = prepared.inspect_err(|failure| {
@@ -338,11 +371,10 @@ impl Attempt<'_> {
                 self.control.account(AccountNotice { standing: AccountStanding::Auth, reset_at_ms: None, message });
             }
         })?;
-        let Prepared { argv, mut stdin, env: own, secrets, mut reader, notes } = prepared;
+        let Prepared { argv, stdin, env: own, secrets, mut reader, notes } = prepared;
         if let Some(in_hand) = &self.in_hand {
             self.control
                 .say(format!("the worktree has an earlier result; files that conflict: {}", in_hand.files.len()));
-            stdin = stdin.map(|prompt| prompt + &in_hand.told(&job.target_branch));
         }
         self.secrets.clone_from(&secrets);
         notes.iter().for_each(|note| self.control.say(note.clone()));
@@ -420,6 +452,21 @@ impl Attempt<'_> {
             message = format!("{message}:\n{end}");
         }
         Err(Failure::new(FailureClass::AgentError, message))
+    }
+
+    /// What the agent is told. A script is told nothing.
+    fn prompt(&self) -> Result<String, Failure> {
+        let (job, folders) = (self.job, self.folders);
+        if matches!(job.runtime, Runtime::Script { .. }) {
+            return Ok(String::new());
+        }
+        let names: Vec<_> = job.conventions.iter().filter(|name| !job.runtime.passes_on(name)).cloned().collect();
+        let found = Found {
+            conventions: conventions::conventions(&folders.worktree, &names),
+            conflict: self.in_hand.as_ref().map(|in_hand| in_hand.files.clone()),
+        };
+        let rendered = self.host.template.render(&job.brief, &found);
+        rendered.map_err(|error| Failure::config(format!("the prompt cannot be made (prompt.template): {error}")))
     }
 
     /// Opens the agent's way out, and says how it reaches its model, where it has one.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use coditect_gateway::{HostPattern, PriceList, Prices};
+use coditect_prompt::Template;
 use coditect_proto::v1::HeartbeatRequest;
 use coditect_proto::v1::agent_executor_server::{AgentExecutorServer, SERVICE_NAME};
 use coditect_proto::v1::orchestrator_client::OrchestratorClient;
@@ -47,6 +48,10 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         None => info!("commands are confined"),
     }
     let host = Host::open(&root, binary, &git::access())?.with_sandbox(sandbox).with_egress(egress(&config)?);
+    let host = match &config.prompt.template {
+        Some(file) => host.with_template(template(file)?),
+        None => host,
+    };
     let host = Arc::new(host);
     let name = name(&root).with_context(|| format!("cannot keep a name in {}", root.display()))?;
     let swept = host.sweep(&[]).await?;
@@ -87,6 +92,12 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     background.wait().await;
     serving.await??;
     Ok(())
+}
+
+/// The project's own template.
+fn template(file: &str) -> anyhow::Result<Template> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("prompt.template: {file} cannot be read"))?;
+    Template::new(file, &text).context("prompt.template (docs/prompt.md says what a template can name)")
 }
 
 /// What commands may reach, and what models cost, as it is configured.

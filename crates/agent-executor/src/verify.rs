@@ -11,6 +11,7 @@ use crate::pipeline::Host;
 use crate::repository::Repository;
 use crate::run::{self, End, Start};
 use crate::sandbox;
+use crate::setup::{self, Checkout};
 use crate::workspace::Folders;
 
 /// How much of a failing command's output its message repeats.
@@ -47,6 +48,7 @@ pub async fn verify(of: Verifier<'_>, commit: &str, evidence: &mut Evidence) -> 
     let env = run::environment(host.env(), &job.verify_env_allow, job);
     let borrowed = sandbox::borrowed(repository.objects());
     let confine = host.sandbox().confinement().reading(borrowed).reading([&folders.objects]);
+    setup::set_up(of, Checkout::Results, (&folders.verify, &folders.verify_home), &confine).await?;
     for (at, command) in job.verify.iter().enumerate() {
         control.say(format!("verify: {command}"));
         let mut egress = Egress::of_command(host.egress(), &confine, control).map_err(closed)?;

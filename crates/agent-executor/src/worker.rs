@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coditect_core::FailureClass;
+use coditect_prompt::{Brief, Check, Predecessor, Task};
 use coditect_proto::v1::claim_attempt_response::Answer;
 use coditect_proto::v1::orchestrator_client::OrchestratorClient;
-use coditect_proto::v1::{ClaimAttemptRequest, GetAttemptRequest, RenewLeaseRequest, Specification};
+use coditect_proto::v1::{self, ClaimAttemptRequest, GetAttemptRequest, RenewLeaseRequest, Specification};
 use coditect_queue::message::{LogLine as QueuedLine, ResultEntry, ResultKind, Work};
 use coditect_queue::{Delivery, Queue, Stream};
 use coditect_service::config::{ClaudeConfig, Live, Runtime as ConfiguredRuntime};
@@ -25,7 +26,7 @@ use crate::outbox::{Kept, Outbox};
 use crate::pipeline::{self, Host};
 use crate::proof::{Approved, Changes, Demands};
 use crate::runs::{LogTail, Runs, Worked};
-use crate::runtime::{AccountNotice, Spent, claude, prompt};
+use crate::runtime::{AccountNotice, Spent, claude};
 
 /// Between two tries to reach the orchestrator.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -212,9 +213,7 @@ impl Worker {
             ConfiguredRuntime::Command if executor.command.is_empty() => {
                 return Err("the runtime is `command`, and executor.command is empty: set it to a program".to_owned());
             }
-            ConfiguredRuntime::Command => {
-                Runtime::Command { argv: executor.command.clone(), prompt: prompt::prompt(specification) }
-            }
+            ConfiguredRuntime::Command => Runtime::Command { argv: executor.command.clone() },
             ConfiguredRuntime::ClaudeCode => Runtime::Claude(Box::new(self.claude(specification))),
         };
         let account = runtime.api().map(|_| self.account(specification)).transpose()?;
@@ -231,6 +230,9 @@ impl Worker {
             runtime,
             resume: None,
             account,
+            brief: brief(specification),
+            conventions: self.config.prompt.conventions.clone(),
+            setup: self.config.worktree.setup.clone(),
             verify: specification.verify.clone(),
             proof: self.demands(specification)?,
             protected: specification.protected.clone(),
@@ -239,6 +241,7 @@ impl Worker {
                 silence: executor.silence_limit(),
                 kill_grace: executor.kill_grace(),
                 log_bytes: usize::try_from(executor.log_limit_bytes).unwrap_or(usize::MAX),
+                setup_wall: self.config.worktree.setup_limit(),
                 verify_wall: self.config.verify.wall_limit(),
             },
             env_allow: executor.env_allow.clone(),
@@ -287,7 +290,6 @@ impl Worker {
         let ClaudeConfig { program, model, max_turns, permission_mode, allowed_tools } = &self.config.executor.claude;
         claude::Settings {
             program: program.clone(),
-            prompt: prompt::prompt(specification),
             model: model.clone(),
             max_turns: *max_turns,
             max_cost_usd: max_cost_usd(specification).to_string(),
@@ -331,6 +333,40 @@ impl Worker {
             outcome,
         };
         self.outbox.put(&kept).await;
+    }
+}
+
+/// What the agent is told of its task.
+fn brief(specification: &Specification) -> Brief {
+    let sources = specification.verify_sources.iter().cloned().chain(std::iter::repeat(String::new()));
+    let check = |(command, source): (&String, String)| Check { command: command.clone(), source };
+    Brief {
+        task: Task {
+            key: specification.key.clone(),
+            title: specification.title.clone(),
+            section: specification.section.clone(),
+            description: specification.description.clone(),
+            steps: specification.steps.clone(),
+            acceptance: specification.acceptance.clone(),
+        },
+        target_branch: specification.target_branch.clone(),
+        verify: specification.verify.iter().zip(sources).map(check).collect(),
+        changes: specification.changes.clone(),
+        earlier: specification.earlier_failures.clone(),
+        answers: specification.answers.clone(),
+        predecessors: specification
+            .predecessors
+            .iter()
+            .cloned()
+            .map(|v1::Predecessor { key, title, commit, summary, files }| Predecessor {
+                key,
+                title,
+                commit,
+                summary,
+                files,
+            })
+            .collect(),
+        protected: specification.protected.clone(),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use coditect_catalog::parse;
 use coditect_core::FailureClass;
-use coditect_proto::v1::{AgentDefinition, ApprovedResult, Specification};
+use coditect_proto::v1::{AgentDefinition, ApprovedResult, Predecessor, Specification};
 use coditect_service::guarded::Guarded;
-use coditect_store::{AttemptRow, HeldResult, StoreError, TaskRow};
+use coditect_store::{AttemptRow, Delivery, HeldResult, StoreError, TaskRow};
 use tracing::warn;
 
 use crate::Orchestrator;
@@ -36,7 +36,11 @@ impl Orchestrator {
             repository: self.config().repository.path.clone(),
             target_branch: self.config().repository.target_branch.clone(),
             script: task.script.clone(),
-            prompt: prompt(task),
+            section: task.section.clone(),
+            description: task.description.clone(),
+            steps: task.steps.clone(),
+            acceptance: task.acceptance.clone(),
+            predecessors: self.store.deliveries(&task.id).await?.into_iter().map(predecessor).collect(),
             verify,
             verify_sources,
             changes: task.changes.as_str().to_owned(),
@@ -56,8 +60,6 @@ impl Orchestrator {
             earlier_failures: earlier_failures.collect(),
             answers: answers.collect(),
             max_cost_usd: dollars(left.max(0)),
-            start_from: None,
-            handover: None,
         })
     }
 
@@ -112,26 +114,15 @@ fn guarded(globs: &[String], task: &TaskRow) -> Vec<String> {
     globs.iter().cloned().chain(named).collect()
 }
 
-/// The task in words: what an agent is prompted with.
-fn prompt(task: &TaskRow) -> String {
-    use std::fmt::Write as _;
-    let mut text = format!("Task {}: {}\n", task.key, task.title);
-    if !task.section.is_empty() {
-        let _ = writeln!(text, "Section: {}", task.section.join(" › "));
+/// What a task has delivered, of which the evidence tells more than the commit.
+fn predecessor(delivery: Delivery) -> Predecessor {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Evidence {
+        summary: Option<String>,
+        files: Vec<String>,
     }
-    let mut block = |heading: &str, lines: &[String]| {
-        if !lines.is_empty() {
-            let _ = write!(text, "\n{heading}:\n");
-            for line in lines {
-                let _ = writeln!(text, "- {line}");
-            }
-        }
-    };
-    block("Steps", &task.steps);
-    block("Acceptance criteria", &task.acceptance);
-    block("It will be verified with", &task.verify);
-    if !task.description.is_empty() {
-        let _ = write!(text, "\n{}\n", task.description);
-    }
-    text
+    let Delivery { key, title, commit, evidence } = delivery;
+    let Evidence { summary, files } = evidence.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    Predecessor { key, title, commit: commit.unwrap_or_default(), summary: summary.unwrap_or_default(), files }
 }

@@ -71,6 +71,6 @@ pub use people::AnswerRow;
 pub use planned::{FieldChange, PlannedDocument, PlannedTask};
 pub use revisions::RevisionRow;
 pub use set_aside::SetAside;
-pub use tasks::{DependencyRow, TaskRow};
+pub use tasks::{Delivery, DependencyRow, TaskRow};
 pub use told::Told;
 pub use wishes::{Wish, WishRow};

@@ -73,6 +73,22 @@ pub struct TaskRow {
     pub life: Lifecycle,
 }
 
+/// How many predecessors' deliveries are told of.
+const DELIVERIES: i64 = 50;
+
+/// What a completed task has delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// What people call the task.
+    pub key: String,
+    /// Its title.
+    pub title: String,
+    /// The commit it landed as; none where a person completed it.
+    pub commit: Option<String>,
+    /// What the attempt left as evidence, as JSON.
+    pub evidence: Option<String>,
+}
+
 /// An edge from a task to one it depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DependencyRow {
@@ -199,6 +215,27 @@ impl Store {
             })
         })
         .collect()
+    }
+
+    /// What the completed tasks that a task depends on have delivered, in the order of the plan, at most [`DELIVERIES`] of them.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn deliveries(&self, id: &TaskId) -> Result<Vec<Delivery>, StoreError> {
+        let rows: Vec<(String, String, Option<String>, Option<String>)> = sqlx::query_as(
+            "SELECT t.key, t.title, a.commit_id, a.evidence FROM task_dependencies d \
+             JOIN tasks t ON t.id = d.depends_on LEFT JOIN attempts a ON a.task_id = t.id \
+             AND a.generation = t.generation AND a.state = 'landed' \
+             WHERE d.task_id = $1 AND d.kind = 'blocks' AND t.state = 'completed' \
+             ORDER BY t.document_id, t.position LIMIT $2",
+        )
+        .bind(id.as_str())
+        .bind(DELIVERIES)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::during("read what predecessors have delivered"))?;
+        let delivery = |(key, title, commit, evidence)| Delivery { key, title, commit, evidence };
+        Ok(rows.into_iter().map(delivery).collect())
     }
 
     /// The tasks that depend on a task.

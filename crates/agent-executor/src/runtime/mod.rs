@@ -7,7 +7,6 @@
 
 pub mod claude;
 pub mod progress;
-pub mod prompt;
 mod state;
 
 use std::path::Path;
@@ -122,6 +121,15 @@ impl Runtime {
         }
     }
 
+    /// Whether the command is told of the repository's `CLAUDE.md` in a way of its own, so that the prompt need not repeat it.
+    #[must_use]
+    pub const fn passes_on(&self, convention: &str) -> bool {
+        match self {
+            Self::Script { .. } | Self::Command { .. } => false,
+            Self::Claude(_) => matches!(convention.as_bytes(), b"CLAUDE.md"),
+        }
+    }
+
     /// The files and folders below an attempt's home, as relative paths, that a later attempt needs to go on with the
     /// conversation ([`crate::job::Resume`]). None: the runtime cannot go on.
     #[must_use]
@@ -134,9 +142,10 @@ impl Runtime {
 }
 
 /// Makes the command of an attempt ready. `home` is the agent's own and exists, `worktree` is checked out; `access` is there for
-/// runtimes with a [`Runtime::api`]. `resume` is usually the job's own; it is none where that was refused.
+/// runtimes with a [`Runtime::api`]. What every agent reads is the prompt. `resume` is usually the job's own; it is none where that was refused.
 pub fn prepare(
     job: &Job,
+    prompt: &str,
     resume: Option<&Resume>,
     access: Option<&ApiAccess>,
     host_env: &[(String, String)],
@@ -155,10 +164,10 @@ pub fn prepare(
     let access = || access.ok_or_else(|| Failure::config("the attempt has no account, and its runtime needs one"));
     let prepared = match &job.runtime {
         Runtime::Script { body } => Ok(Prepared { argv: run::shell(body), ..Prepared::default() }),
-        Runtime::Command { argv, prompt } => {
-            Ok(Prepared { argv: argv.clone(), stdin: Some(prompt.clone()), ..Prepared::default() })
+        Runtime::Command { argv } => {
+            Ok(Prepared { argv: argv.clone(), stdin: Some(prompt.to_owned()), ..Prepared::default() })
         }
-        Runtime::Claude(settings) => claude::prepare(settings, access()?, resume, host_env, worktree, home),
+        Runtime::Claude(settings) => claude::prepare(settings, prompt, access()?, resume, host_env, worktree, home),
     };
     prepared.map(|prepared| Prepared { notes: prepared.notes.into_iter().chain(refused).collect(), ..prepared })
 }

@@ -10,6 +10,7 @@ use agent_executor::pipeline::{self, Control, Host, LogLine};
 use agent_executor::proof::Demands;
 use agent_executor::sandbox::Sandbox;
 use coditect_core::FailureClass;
+use coditect_prompt::{Brief, Task};
 use coditect_service::config::{SandboxConfig, SandboxMode};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -99,6 +100,13 @@ impl Fixture {
             target_branch: TARGET.to_owned(),
             runtime: Runtime::Script { body: script.to_owned() },
             resume: None,
+            brief: Brief {
+                task: Task { key: key.to_owned(), title: format!("Task {key}"), ..Task::default() },
+                target_branch: TARGET.to_owned(),
+                ..Brief::default()
+            },
+            conventions: Vec::new(),
+            setup: Vec::new(),
             account: None,
             verify: Vec::new(),
             proof: Demands::default(),

@@ -102,10 +102,8 @@ async fn after_a_conflict_the_next_attempt_has_it_in_hand_on_whatever_executor()
         if remote {
             job.repository.clone_from(&url);
         }
-        job.runtime = Runtime::Command {
-            argv: ["sh", "-ec", &format!("cat > prompt; {script}")].map(str::to_owned).into(),
-            prompt: "Task: 1.1\n".to_owned(),
-        };
+        job.runtime =
+            Runtime::Command { argv: ["sh", "-ec", &format!("cat > prompt; {script}")].map(str::to_owned).into() };
         job
     };
     // One that leaves the marks as they are does not land.
@@ -219,9 +217,9 @@ async fn what_cannot_be_started_is_a_matter_of_configuration_with_a_cure() {
     assert!(failed(&fixture.run(&job).await, FailureClass::Config).0.contains("/no/such/place"));
 
     let mut job = fixture.job("1.1", "true");
-    job.runtime = Runtime::Command { argv: vec!["no-such-agent".to_owned()], prompt: String::new() };
+    job.runtime = Runtime::Command { argv: vec!["no-such-agent".to_owned()] };
     assert!(failed(&fixture.run(&job).await, FailureClass::Config).0.contains("no-such-agent"));
-    job.runtime = Runtime::Command { argv: Vec::new(), prompt: String::new() };
+    job.runtime = Runtime::Command { argv: Vec::new() };
     failed(&fixture.run(&job).await, FailureClass::Config);
     job.attempt_id = "../escape".to_owned();
     failed(&fixture.run(&job).await, FailureClass::Config);
@@ -262,16 +260,51 @@ async fn an_agent_that_replaces_its_worktree_has_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_checkout_is_set_up_for_the_agent_and_for_the_proof_of_its_result() {
+    let fixture = Fixture::new();
+    let mut job = fixture.job("1.1", "test -d .git/deps; echo a > a");
+    job.setup = vec!["mkdir .git/deps".to_owned(), "echo deps > .git/deps/list".to_owned()];
+    job.verify = vec!["grep -qx deps .git/deps/list".to_owned()];
+    landed(&fixture.run(&job).await);
+    job = fixture.job("1.2", "echo never > b");
+    job.setup = vec!["echo no such package >&2; exit 4".to_owned()];
+    let outcome = fixture.run(&job).await;
+    let (message, _) = failed(&outcome, FailureClass::Config);
+    for part in ["worktree.setup", "exit code 4", TARGET, "no such package"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    // What an agent has broken is its own fault.
+    job = fixture.job("1.3", "echo broken > manifest");
+    job.setup = vec!["! test -f manifest".to_owned()];
+    job.verify = vec!["true".to_owned()];
+    let outcome = fixture.run(&job).await;
+    let (message, _) = failed(&outcome, FailureClass::VerificationFailed);
+    assert!(message.contains("! test -f manifest"), "{message}");
+    job = fixture.job("1.4", "echo never > b");
+    job.setup = vec!["tail -f /dev/null".to_owned()];
+    job.limits.setup_wall = std::time::Duration::from_millis(200);
+    failed(&fixture.run(&job).await, FailureClass::Config);
+    fixture.assert_nothing_runs();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_reads_its_prompt_and_reports_on_its_last_line() {
     let fixture = Fixture::new();
-    let prompt = "line one\n".repeat(50_000);
     let script = "cat > prompt; echo working; echo '{\"summary\":\"did it\",\"cost_usd\":0.25,\"tokens_in\":10,\"tokens_out\":20}'; echo";
     let mut job = fixture.job("1.1", "");
-    job.runtime = Runtime::Command { argv: ["sh", "-c", script].map(str::to_owned).to_vec(), prompt: prompt.clone() };
+    job.brief.task.description = "line one\n".repeat(50_000);
+    job.conventions = vec!["CONVENTIONS.md".to_owned(), "missing.md".to_owned()];
+    std::fs::write(fixture.origin().join("CONVENTIONS.md"), "Tabs, not spaces.\n").unwrap();
+    fixture.git(&["add", "."]);
+    fixture.git(&["commit", "-qm", "conventions"]);
+    job.runtime = Runtime::Command { argv: ["sh", "-c", script].map(str::to_owned).to_vec() };
     let outcome = fixture.run(&job).await;
     landed(&outcome);
     let evidence = outcome.evidence();
-    assert_eq!(fixture.show("prompt"), prompt.trim_end());
+    let prompt = fixture.show("prompt");
+    assert!(prompt.starts_with("Task: 1.1 Task 1.1\n\nline one\nline one\n"), "{:?}", prompt.get(..100));
+    assert_eq!(prompt.matches("line one\n").count(), 50_000);
+    assert!(prompt.contains("\n----- CONVENTIONS.md\nTabs, not spaces.\n"));
     assert_eq!((evidence.summary.as_deref(), evidence.cost_usd), (Some("did it"), Some(0.25)));
     assert_eq!((evidence.tokens_in, evidence.tokens_out), (Some(10), Some(20)));
 }

@@ -48,7 +48,6 @@ impl Stage {
         job.limits.kill_grace = Duration::from_secs(5);
         job.runtime = Runtime::Claude(Box::new(Settings {
             program: self.program.clone(),
-            prompt: format!("Task: {key} Write it\n"),
             model: None,
             max_turns: 10,
             max_cost_usd: "1".to_owned(),
@@ -56,6 +55,7 @@ impl Stage {
             allowed_tools: ["Read", "Edit", "Write", "Bash"].map(str::to_owned).into(),
             definition: None,
         }));
+        job.brief.task.title = "Write it".to_owned();
         job.account = Some(Account {
             name: "main".to_owned(),
             credential: "KEY_OF_MAIN".to_owned(),

@@ -13,12 +13,14 @@ mod infrastructure;
 mod landing;
 mod load;
 mod plan_path;
+mod prompt;
 mod reload;
 mod rules;
 mod sandbox;
 mod secret;
 mod verify;
 mod work;
+mod worktree;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
@@ -39,6 +41,7 @@ pub use infrastructure::{
 pub use landing::{ForgeConfig, ForgeKind, LandingConfig, LandingMode};
 pub use load::DEFAULT_FILE;
 pub use plan_path::PlanPath;
+pub use prompt::PromptConfig;
 pub use reload::{Live, Reloaded, reload};
 pub use sandbox::{SandboxConfig, SandboxMode, SandboxNetwork};
 pub use secret::{SecretText, SecretUrl};
@@ -47,6 +50,7 @@ pub use work::{
     ClaudeConfig, CyclePolicy, CyclesConfig, DispatchConfig, ExecutorConfig, OptionalTasks, PermissionMode, PlanConfig,
     PlanSource, ProjectConfig, ReconcileConfig, RepositoryConfig, RetryConfig, Runtime,
 };
+pub use worktree::WorktreeConfig;
 
 use crate::ServiceName;
 
@@ -81,6 +85,10 @@ pub struct Config {
     pub breaker: BreakerConfig,
     /// How agents are run.
     pub executor: ExecutorConfig,
+    /// The folders that agents work in.
+    pub worktree: WorktreeConfig,
+    /// What agents are told beside their task.
+    pub prompt: PromptConfig,
     /// How results are verified.
     pub verify: VerifyConfig,
     /// How a verified result reaches the target branch.
@@ -119,6 +127,8 @@ impl Default for Config {
             http: Default::default(),
             backup: Default::default(),
             executor: Default::default(),
+            worktree: Default::default(),
+            prompt: Default::default(),
             verify: Default::default(),
             landing: Default::default(),
             retry: Default::default(),

@@ -26,6 +26,8 @@ pub(super) fn broken(config: &Config, in_file: impl Fn(&str) -> bool) -> Vec<Bro
     broken.extend(super::gateway::broken(&config.pricing));
     broken.extend(super::sandbox::broken(&config.executor.sandbox));
     broken.extend(super::landing::broken(config));
+    broken.extend(super::prompt::broken(&config.prompt));
+    broken.extend(super::worktree::broken(&config.worktree));
     broken.extend(super::verify::broken(config));
     url("database.url", &config.database.url, &["sqlite", "postgres", "postgresql"], &in_file, &mut broken);
     let redis = ["redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"];

@@ -41,6 +41,7 @@ const SWITCHES: [&str; 7] = [
 /// Makes the command ready.
 pub fn prepare(
     settings: &Settings,
+    prompt: &str,
     access: &ApiAccess,
     resume: Option<&str>,
     host_env: &[(String, String)],
@@ -70,7 +71,7 @@ pub fn prepare(
     env.push((variable_for(access.kind).to_owned(), access.key.clone()));
     Ok(Prepared {
         argv,
-        stdin: Some(settings.prompt.clone()),
+        stdin: Some(prompt.to_owned()),
         env,
         secrets: vec![access.key.clone()],
         reader: Some(Box::new(Session::new(resume.is_some()))),
@@ -196,7 +197,6 @@ mod tests {
     fn settings() -> Settings {
         Settings {
             program: "claude".to_owned(),
-            prompt: "Task: 1 a\n".to_owned(),
             model: Some("model-a".to_owned()),
             max_turns: 7,
             max_cost_usd: "2.5".to_owned(),
@@ -225,7 +225,7 @@ mod tests {
         fs::write(dir.path().join("CLAUDE.md"), "Use tabs.\n").unwrap();
         let home = dir.path().join("home");
         let env = host(&[("OTHER_SECRET", "x")]);
-        let prepared = prepare(&settings(), &access(), None, &env, dir.path(), &home).unwrap();
+        let prepared = prepare(&settings(), "Task: 1 a\n", &access(), None, &env, dir.path(), &home).unwrap();
         let argv = &prepared.argv;
         assert_eq!((after(argv, "--max-turns"), after(argv, "--max-budget-usd")), (Some("7"), Some("2.5")));
         assert_eq!((after(argv, "--setting-sources"), after(argv, "--model")), (Some("user"), Some("model-a")));

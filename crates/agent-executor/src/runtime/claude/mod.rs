@@ -20,8 +20,6 @@ pub const SESSION_STATE: &[&str] = &[".claude/projects"];
 pub struct Settings {
     /// The program.
     pub program: String,
-    /// What it reads.
-    pub prompt: String,
     /// The model where the definition names none; none: the program's own choice.
     pub model: Option<String>,
     /// The most calls of the model.
