@@ -10,6 +10,7 @@ pub mod candidate;
 mod conflict;
 pub mod control;
 mod conventions;
+mod disk;
 pub mod egress;
 pub mod job;
 pub mod land;

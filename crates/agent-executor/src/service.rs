@@ -24,6 +24,7 @@ use tonic::transport::{Channel, Endpoint};
 use tracing::{Instrument, debug, info, warn};
 
 use crate::api::Api;
+use crate::disk;
 use crate::egress::Policy;
 use crate::outbox::Outbox;
 use crate::pipeline::Host;
@@ -86,7 +87,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         let (service, ended) = (service.clone(), ended.clone());
         tokio::spawn(async move { service.serve_grpc_until(api, ended).await })
     };
-    take_work(&worker, service.shutdown.drain.clone()).await;
+    take_work(&worker, &service).await;
     ended.cancel();
     background.close();
     background.wait().await;
@@ -143,7 +144,12 @@ fn orchestrators(config: &Config) -> anyhow::Result<Channel> {
 }
 
 /// Takes entries while there are free slots, until the service drains; then waits for what runs.
-async fn take_work(worker: &Worker, drain: CancellationToken) {
+async fn take_work(worker: &Worker, service: &Service) {
+    let drain = service.shutdown.drain.clone();
+    let tell = |full: Option<disk::Full>| match full {
+        Some(full) => service.readiness.fail("disk", full.to_string()),
+        None => service.readiness.pass("disk"),
+    };
     let stream = Stream::Work(worker.config.dispatch.pool.clone());
     let options = ConsumerOptions::for_runs("agent-executor", worker.name.clone());
     let mut entries = worker.queue.consume::<Work>(stream, options, drain.clone());
@@ -154,6 +160,9 @@ async fn take_work(worker: &Worker, drain: CancellationToken) {
             () = drain.cancelled() => break,
             slot = Arc::clone(&slots).acquire_owned() => slot,
         };
+        if !disk::room(worker.host.root().path(), &worker.live.get().worktree, &drain, tell).await {
+            break;
+        }
         let (Ok(slot), Some(delivery)) = (slot, entries.next().await) else { break };
         let worker = worker.clone();
         runs.spawn(async move {
