@@ -8,7 +8,7 @@ use coditect_prompt::Brief;
 use serde::{Deserialize, Serialize};
 
 use crate::proof::Demands;
-use crate::runtime::claude;
+use crate::runtime::{claude, codex, gemini, opencode};
 
 /// One attempt of a task, completely specified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,12 @@ pub enum Runtime {
     },
     /// Claude Code.
     Claude(Box<claude::Settings>),
+    /// Codex.
+    Codex(Box<codex::Settings>),
+    /// Gemini CLI.
+    Gemini(Box<gemini::Settings>),
+    /// opencode.
+    Opencode(Box<opencode::Settings>),
 }
 
 /// A conversation with a model that an earlier attempt has begun.

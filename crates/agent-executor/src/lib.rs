@@ -27,6 +27,7 @@ mod runs;
 pub mod runtime;
 pub mod sandbox;
 pub mod service;
+mod settings;
 mod setup;
 pub mod shim;
 pub mod verify;

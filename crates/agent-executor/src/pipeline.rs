@@ -26,7 +26,7 @@ use crate::publish;
 use crate::refs::{self, RefChange};
 use crate::repository::{Repositories, Repository, Standing};
 use crate::run::{self, SelfReport, Start};
-use crate::runtime::{self, AccountNotice, AccountStanding, ApiAccess, Prepared};
+use crate::runtime::{self, AccountNotice, AccountStanding, ApiAccess, Prepared, Versions};
 use crate::sandbox::{self, Confinement, Sandbox, SandboxError};
 use crate::setup::{self, Checkout};
 use crate::verify::{self, Verifier};
@@ -49,6 +49,7 @@ pub struct Host {
     shim: PathBuf,
     env: Vec<(String, String)>,
     sandbox: Sandbox,
+    versions: Versions,
     egress: Policy,
     template: Template,
     _owned: Flock<File>,
@@ -93,6 +94,7 @@ impl Host {
             env: env.collect(),
             sandbox,
             egress,
+            versions: Versions::default(),
             template: Template::default(),
             _owned: owned,
         })
@@ -357,6 +359,7 @@ impl Attempt<'_> {
         let job = self.job;
         let folders = self.folders;
         let host_env = self.host.env();
+        let version = self.version().await?;
         let confine = self.host.sandbox().confinement().reading(sandbox::borrowed(repository.objects()));
         let prompt = self.prompt()?;
         let opened = self.way_out(&confine);
@@ -419,7 +422,7 @@ impl Attempt<'_> {
         self.evidence.cost_usd = spent.cost_usd;
         self.evidence.tokens_in = spent.tokens_in;
         self.evidence.tokens_out = spent.tokens_out;
-        self.evidence.runtime_version = conclusion.runtime_version;
+        self.evidence.runtime_version = conclusion.runtime_version.or(version);
         self.evidence.notes.extend(conclusion.notes);
         if ended.left_behind > 0 {
             self.evidence
@@ -467,6 +470,13 @@ impl Attempt<'_> {
         };
         let rendered = self.host.template.render(&job.brief, &found);
         rendered.map_err(|error| Failure::config(format!("the prompt cannot be made (prompt.template): {error}")))
+    }
+
+    /// The agent's program and its version, which is new enough; none where it is not known.
+    async fn version(&mut self) -> Result<Option<String>, Failure> {
+        let Some(program) = self.job.runtime.program() else { return Ok(None) };
+        let checked = self.host.versions.check(program, self.host.env(), &self.folders.home);
+        Ok(self.cancellable(checked).await?.map(|version| format!("{} {version}", program.name)))
     }
 
     /// Opens the agent's way out, and says how it reaches its model, where it has one.

@@ -11,7 +11,7 @@ use coditect_proto::v1::orchestrator_client::OrchestratorClient;
 use coditect_proto::v1::{self, ClaimAttemptRequest, GetAttemptRequest, RenewLeaseRequest, Specification};
 use coditect_queue::message::{LogLine as QueuedLine, ResultEntry, ResultKind, Work};
 use coditect_queue::{Delivery, Queue, Stream};
-use coditect_service::config::{ClaudeConfig, Live, Runtime as ConfiguredRuntime};
+use coditect_service::config::Live;
 use coditect_service::{Config, trace};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -21,12 +21,13 @@ use tonic::transport::Channel;
 use tracing::{debug, info, warn};
 
 use crate::control::{Control, Fenced, LogLine, Phase};
-use crate::job::{Account, Author, Evidence, Job, Limits, Outcome, Runtime};
+use crate::job::{Account, Author, Evidence, Job, Limits, Outcome};
 use crate::outbox::{Kept, Outbox};
 use crate::pipeline::{self, Host};
 use crate::proof::{Approved, Changes, Demands};
 use crate::runs::{LogTail, Runs, Worked};
-use crate::runtime::{AccountNotice, Spent, claude};
+use crate::runtime::{AccountNotice, Spent};
+use crate::settings;
 
 /// Between two tries to reach the orchestrator.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -199,23 +200,7 @@ impl Worker {
     /// What the specification and this executor's configuration make of it.
     fn job(&self, specification: &Specification) -> Result<Job, String> {
         let executor = &self.config.executor;
-        let runtime = match executor.runtime {
-            ConfiguredRuntime::Script => {
-                let body = specification.script.clone().or_else(|| executor.script.clone()).ok_or_else(|| {
-                    format!(
-                        "task {} has no fenced `sh` block, and there is no command for such tasks: add a block to the \
-                         task, or set executor.script (`coditect up --script TEMPLATE`)",
-                        specification.key
-                    )
-                })?;
-                Runtime::Script { body }
-            }
-            ConfiguredRuntime::Command if executor.command.is_empty() => {
-                return Err("the runtime is `command`, and executor.command is empty: set it to a program".to_owned());
-            }
-            ConfiguredRuntime::Command => Runtime::Command { argv: executor.command.clone() },
-            ConfiguredRuntime::ClaudeCode => Runtime::Claude(Box::new(self.claude(specification))),
-        };
+        let runtime = settings::runtime(executor, specification)?;
         let account = runtime.api().map(|_| self.account(specification)).transpose()?;
         Ok(Job {
             task: specification.task.clone(),
@@ -285,26 +270,6 @@ impl Worker {
         })
     }
 
-    /// How Claude Code is to be run.
-    fn claude(&self, specification: &Specification) -> claude::Settings {
-        let ClaudeConfig { program, model, max_turns, permission_mode, allowed_tools } = &self.config.executor.claude;
-        claude::Settings {
-            program: program.clone(),
-            model: model.clone(),
-            max_turns: *max_turns,
-            max_cost_usd: max_cost_usd(specification).to_string(),
-            permission_mode: permission_mode.as_str().to_owned(),
-            allowed_tools: allowed_tools.clone(),
-            definition: specification.definition.clone().map(|definition| claude::Definition {
-                name: definition.name,
-                description: definition.description,
-                prompt: definition.prompt,
-                model: definition.model.filter(|model| !model.is_empty()),
-                tools: definition.tools,
-            }),
-        }
-    }
-
     /// The account that the attempt is charged to.
     fn account(&self, specification: &Specification) -> Result<Account, String> {
         let name = match specification.account.as_str() {
@@ -371,7 +336,7 @@ fn brief(specification: &Specification) -> Brief {
 }
 
 /// What the attempt may cost, in US dollars. Where nothing is left, the first answer of the model ends the run.
-fn max_cost_usd(specification: &Specification) -> f64 {
+pub(crate) fn max_cost_usd(specification: &Specification) -> f64 {
     let cost = specification.max_cost_usd;
     if cost.is_finite() { cost.max(LEAST_COST_USD) } else { LEAST_COST_USD }
 }

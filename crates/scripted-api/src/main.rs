@@ -7,10 +7,10 @@ use anyhow::Context;
 use clap::Parser;
 use scripted_api::{Scenario, Server};
 
-/// The Messages API, answered from a script
+/// APIs of models, answered from a script
 #[derive(Debug, Parser)]
 #[command(after_help = "Example: scripted-api --scenario plan.json --port 8099\n\
-                        Then: ANTHROPIC_BASE_URL=http://127.0.0.1:8099, and any ANTHROPIC_API_KEY")]
+                        Then, for example: ANTHROPIC_BASE_URL=http://127.0.0.1:8099, and any ANTHROPIC_API_KEY")]
 struct Cli {
     /// The rules, as JSON
     #[arg(long, value_name = "FILE")]

@@ -2,35 +2,35 @@
 
 use serde_json::Value;
 
-/// A request for a message.
+use crate::api::Api;
+
+/// A request that a model is to answer.
 #[derive(Debug)]
 pub(crate) struct Request {
-    body: Value,
+    pub(crate) api: Api,
+    model: String,
+    /// Whether the answer is to be sent in pieces.
+    pub(crate) streams: bool,
+    /// How many answers the conversation has so far.
+    pub(crate) answers: usize,
     told: String,
 }
 
 impl Request {
-    pub(crate) fn new(body: Value) -> Self {
+    /// `call` is what follows `models/` in Gemini's path: the model and the method. The others say both in the body.
+    pub(crate) fn new(api: Api, call: &str, body: &Value) -> Self {
         let mut told = String::new();
-        for part in [body.get("system"), body.get("messages")].into_iter().flatten() {
+        for part in api.told().iter().filter_map(|name| body.get(name)) {
             collect(part, &mut told);
         }
-        Self { body, told }
-    }
-
-    /// Whether the answer is to be sent in pieces.
-    pub(crate) fn streams(&self) -> bool {
-        self.body.get("stream").and_then(Value::as_bool).unwrap_or_default()
+        let (named, method) = call.split_once(':').unwrap_or((call, ""));
+        let model = body.get("model").and_then(Value::as_str).unwrap_or(named).to_owned();
+        let streams = body.get("stream").and_then(Value::as_bool).unwrap_or_default() || method.starts_with("stream");
+        Self { api, model, streams, answers: api.answers(body), told }
     }
 
     pub(crate) fn model(&self) -> &str {
-        self.body.get("model").and_then(Value::as_str).unwrap_or("scripted")
-    }
-
-    /// How many answers the conversation has so far.
-    pub(crate) fn answers(&self) -> usize {
-        let messages = self.body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        messages.iter().filter(|message| message.get("role").and_then(Value::as_str) == Some("assistant")).count()
+        &self.model
     }
 
     pub(crate) fn contains(&self, text: &str) -> bool {
@@ -65,7 +65,7 @@ fn collect(value: &Value, into: &mut String) {
         }
         Value::Array(values) => values.iter().for_each(|value| collect(value, into)),
         Value::Object(fields) => {
-            for name in ["content", "text"] {
+            for name in ["content", "text", "parts", "output"] {
                 if let Some(value) = fields.get(name) {
                     collect(value, into);
                 }
@@ -83,15 +83,19 @@ mod tests {
 
     #[test]
     fn folder_and_task_are_found_in_what_the_agent_was_told() {
-        let request = Request::new(json!({
-            "system": [{"type": "text", "text": "You are an agent.\nWorking directory: /srv/a b\n"}],
-            "messages": [
-                {"role": "user", "content": [{"type": "text", "text": "Task: 1.2 Add it\n\nMore"}]},
-                {"role": "assistant", "content": []},
-            ],
-        }));
+        let request = Request::new(
+            Api::Messages,
+            "",
+            &json!({
+                "system": [{"type": "text", "text": "You are an agent.\nWorking directory: /srv/a b\n"}],
+                "messages": [
+                    {"role": "user", "content": [{"type": "text", "text": "Task: 1.2 Add it\n\nMore"}]},
+                    {"role": "assistant", "content": []},
+                ],
+            }),
+        );
         assert_eq!(request.fill("{cwd}/{key}: {title}"), "/srv/a b/1.2: Add it");
-        assert_eq!((request.answers(), request.streams()), (1, false));
+        assert_eq!((request.answers, request.streams), (1, false));
         assert!(request.contains("Task: 1.2 "));
     }
 }

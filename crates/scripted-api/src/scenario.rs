@@ -28,6 +28,8 @@ pub struct Rule {
     pub times: Option<u32>,
     /// Answers with a failure.
     pub fail: Option<Fail>,
+    /// Does not answer as an API should.
+    pub fault: Option<Fault>,
     /// Answers with the first step, then the second… and with the last for ever.
     pub steps: Vec<Step>,
 }
@@ -46,6 +48,20 @@ pub struct Fail {
     /// Headers beside the usual ones.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+}
+
+/// What is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Nothing comes, ever.
+    Hang,
+    /// The answer begins, and nothing more of it comes.
+    Stall,
+    /// What comes is no answer of the API's.
+    Malformed,
+    /// The answer begins, and the connection is closed.
+    Cut,
 }
 
 /// One answer of the model. In every text of it `{cwd}`, `{key}` and `{title}` are the agent's folder, and the key and
@@ -111,6 +127,18 @@ impl Rule {
     pub fn fail(status: u16, kind: &str, message: &str) -> Self {
         let fail = Fail { status, kind: kind.to_owned(), message: message.to_owned(), headers: BTreeMap::new() };
         Self { fail: Some(fail), ..Self::default() }
+    }
+
+    /// Does not answer as an API should.
+    #[must_use]
+    pub fn fault(fault: Fault) -> Self {
+        Self { fault: Some(fault), ..Self::default() }
+    }
+
+    /// Answers so often, and then no more.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self { times: Some(times), ..self }
     }
 
     /// Sends this header with its failure.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -14,10 +15,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_stream::{StreamExt, iter, pending};
 
-use crate::answer;
+use crate::api::Api;
 use crate::request::Request;
-use crate::scenario::{Fail, Rule, Scenario, Step};
+use crate::scenario::{Fail, Fault, Rule, Scenario, Step};
 
 /// The largest request: conversations carry whole files.
 const BODY: usize = 64 * 1024 * 1024;
@@ -69,6 +71,8 @@ impl Server {
             .route("/", get(|| async { "scripted" }))
             .route("/v1/messages", post(messages))
             .route("/v1/messages/count_tokens", post(|| async { Json(json!({ "input_tokens": 100 })) }))
+            .route("/v1/responses", post(responses))
+            .route("/v1beta/models/{call}", post(gemini))
             .route("/scripted/requests", get(requests))
             .layer(axum::extract::DefaultBodyLimit::max(BODY))
             .with_state(Arc::clone(&shared));
@@ -115,6 +119,7 @@ impl Drop for Server {
 /// What a rule has to say to a request.
 enum Reply {
     Fail(Fail),
+    Fault(Fault, u64),
     Step(Step, u64),
 }
 
@@ -133,10 +138,14 @@ impl Shared {
                 *used += 1;
                 let name = if rule.name.is_empty() { format!("rule {}", at + 1) } else { rule.name.clone() };
                 let last = rule.steps.len().saturating_sub(1);
-                let reply = match (&rule.fail, rule.steps.get(request.answers().min(last))) {
-                    (Some(fail), _) => Reply::Fail(fail.clone()),
-                    (None, Some(step)) => Reply::Step(step.clone(), script.seen.len() as u64),
-                    (None, None) => Reply::Fail(refuse(&format!("{name} has neither `fail` nor `steps`"))),
+                let number = script.seen.len() as u64;
+                let reply = match (&rule.fail, rule.fault, rule.steps.get(request.answers.min(last))) {
+                    (Some(fail), ..) => Reply::Fail(fail.clone()),
+                    (None, Some(fault), _) => Reply::Fault(fault, number),
+                    (None, None, Some(step)) => Reply::Step(step.clone(), number),
+                    (None, None, None) => {
+                        Reply::Fail(refuse(&format!("{name} has neither `fail` nor `fault` nor `steps`")))
+                    }
                 };
                 (name, reply)
             }
@@ -144,9 +153,9 @@ impl Shared {
         };
         let status = match &reply {
             Reply::Fail(fail) => fail.status,
-            Reply::Step(..) => 200,
+            Reply::Step(..) | Reply::Fault(..) => 200,
         };
-        let (answers, model) = (request.answers(), request.model().to_owned());
+        let (answers, model) = (request.answers, request.model().to_owned());
         script.seen.push(Seen { rule: name, status, answers, model });
         reply
     }
@@ -164,13 +173,34 @@ fn refuse(message: &str) -> Fail {
 }
 
 async fn messages(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
-    let request = Request::new(body);
+    reply(&shared, &headers, &Request::new(Api::Messages, "", &body)).await
+}
+
+async fn responses(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    reply(&shared, &headers, &Request::new(Api::Responses, "", &body)).await
+}
+
+/// The path's last part is `<model>:<method>`.
+async fn gemini(
+    State(shared): State<Arc<Shared>>,
+    Path(call): Path<String>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response {
+    if call.ends_with(":countTokens") {
+        return Json(json!({ "totalTokens": 100 })).into_response();
+    }
+    reply(&shared, &headers, &Request::new(Api::Gemini, &call, &body)).await
+}
+
+async fn reply(shared: &Shared, headers: &HeaderMap, request: &Request) -> Response {
     let bearer = || headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
-    let credential = headers.get("x-api-key").and_then(|key| key.to_str().ok()).or_else(bearer);
-    match shared.reply(&request, credential) {
+    let named = |name: &str| headers.get(name)?.to_str().ok();
+    let credential = named("x-api-key").or_else(|| named("x-goog-api-key")).or_else(bearer);
+    match shared.reply(request, credential) {
         Reply::Fail(fail) => {
             let status = StatusCode::from_u16(fail.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut response = (status, Json(answer::failure(&fail))).into_response();
+            let mut response = (status, Json(request.api.failure(&fail))).into_response();
             for (name, value) in &fail.headers {
                 if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
                     response.headers_mut().insert(name, value);
@@ -178,16 +208,32 @@ async fn messages(State(shared): State<Arc<Shared>>, headers: HeaderMap, Json(bo
             }
             response
         }
+        Reply::Fault(fault, number) => faulty(request, fault, number).await,
         Reply::Step(step, number) => {
             tokio::time::sleep(Duration::from_millis(step.wait_ms())).await;
-            let message = answer::message(&request, &step, number);
-            if request.streams() {
-                ([(header::CONTENT_TYPE, "text/event-stream")], answer::events(&message)).into_response()
+            let answer = request.api.answer(request, &step, number);
+            if request.streams {
+                ([(header::CONTENT_TYPE, "text/event-stream")], request.api.events(&answer)).into_response()
             } else {
-                Json(message).into_response()
+                Json(answer).into_response()
             }
         }
     }
+}
+
+async fn faulty(request: &Request, fault: Fault, number: u64) -> Response {
+    let kind = if request.streams { "text/event-stream" } else { "application/json" };
+    let answer = request.api.answer(request, &Step::text("This is never said to its end."), number);
+    let whole = if request.streams { request.api.events(&answer) } else { answer.to_string() };
+    let beginning = whole.chars().take(whole.chars().count() / 2).collect::<String>();
+    let first = Ok::<_, io::Error>(Bytes::from(beginning));
+    let body = match fault {
+        Fault::Hang => std::future::pending().await,
+        Fault::Stall => Body::from_stream(iter([first]).chain(pending())),
+        Fault::Cut => Body::from_stream(iter([first, Err(io::ErrorKind::ConnectionReset.into())])),
+        Fault::Malformed => Body::from("data: {\"type\": \u{0}]<html>this is not the API you are looking for\n\n"),
+    };
+    ([(header::CONTENT_TYPE, kind)], body).into_response()
 }
 
 async fn requests(State(shared): State<Arc<Shared>>) -> Json<Vec<Seen>> {

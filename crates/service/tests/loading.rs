@@ -136,7 +136,7 @@ fn a_value_of_the_wrong_kind_is_refused_with_value_expectation_and_origin() {
         (
             r#"{"executor": {"runtime": "magic"}}"#,
             ("X", ""),
-            r#"`executor.runtime` is "magic" in FILE: expected one of: script, command, claude-code"#,
+            r#"`executor.runtime` is "magic" in FILE: expected one of: script, command, claude-code, codex, gemini, opencode"#,
         ),
         (r#"{"plan": {"paths": "PLAN.md"}}"#, ("X", ""), r#"`plan.paths` is "PLAN.md" in FILE: expected a list"#),
         (

@@ -6,8 +6,14 @@
 //! `claude`.
 
 pub mod claude;
+pub mod codex;
+mod course;
+pub mod gemini;
+pub mod opencode;
+mod program;
 pub mod progress;
 mod state;
+mod trouble;
 
 use std::path::Path;
 
@@ -18,7 +24,23 @@ use crate::run::{self, Ended};
 
 use state::restore;
 
+pub use program::{Program, Version, Versions};
 pub use progress::{AccountNotice, AccountStanding, Progress, Spent};
+
+/// An agent definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Its system prompt.
+    pub prompt: String,
+    /// The model it wants.
+    pub model: Option<String>,
+    /// The tools it may use; empty: all.
+    pub tools: Vec<String>,
+}
 
 /// A command that is ready to run.
 #[derive(Default)]
@@ -118,6 +140,9 @@ impl Runtime {
         match self {
             Self::Script { .. } | Self::Command { .. } => None,
             Self::Claude(_) => Some(Api::Anthropic),
+            Self::Codex(_) => Some(Api::OpenAi),
+            Self::Gemini(_) => Some(Api::Gemini),
+            Self::Opencode(settings) => Some(settings.api),
         }
     }
 
@@ -126,6 +151,7 @@ impl Runtime {
     pub const fn passes_on(&self, convention: &str) -> bool {
         match self {
             Self::Script { .. } | Self::Command { .. } => false,
+            Self::Codex(_) | Self::Gemini(_) | Self::Opencode(_) => false,
             Self::Claude(_) => matches!(convention.as_bytes(), b"CLAUDE.md"),
         }
     }
@@ -135,9 +161,24 @@ impl Runtime {
     #[must_use]
     pub const fn session_state(&self) -> &'static [&'static str] {
         match self {
-            Self::Script { .. } | Self::Command { .. } => &[],
+            Self::Script { .. } | Self::Command { .. } | Self::Opencode(_) => &[],
             Self::Claude(_) => claude::SESSION_STATE,
+            Self::Codex(_) => codex::SESSION_STATE,
+            Self::Gemini(_) => gemini::SESSION_STATE,
         }
+    }
+
+    /// The agent's program, where it is one whose versions are known.
+    #[must_use]
+    pub fn program(&self) -> Option<Program<'_>> {
+        let (name, command, minimum) = match self {
+            Self::Script { .. } | Self::Command { .. } => return None,
+            Self::Claude(settings) => ("claude-code", &settings.program, claude::MINIMUM),
+            Self::Codex(settings) => ("codex", &settings.program, codex::MINIMUM),
+            Self::Gemini(settings) => ("gemini", &settings.program, gemini::MINIMUM),
+            Self::Opencode(settings) => ("opencode", &settings.program, opencode::MINIMUM),
+        };
+        Some(Program { name, command, minimum })
     }
 }
 
@@ -168,6 +209,23 @@ pub fn prepare(
             Ok(Prepared { argv: argv.clone(), stdin: Some(prompt.to_owned()), ..Prepared::default() })
         }
         Runtime::Claude(settings) => claude::prepare(settings, prompt, access()?, resume, host_env, worktree, home),
+        Runtime::Codex(settings) => codex::prepare(settings, prompt, access()?, resume, host_env, worktree, home),
+        Runtime::Gemini(settings) => gemini::prepare(settings, prompt, access()?, resume, host_env, home),
+        Runtime::Opencode(settings) => opencode::prepare(settings, prompt, access()?, host_env, home),
     };
     prepared.map(|prepared| Prepared { notes: prepared.notes.into_iter().chain(refused).collect(), ..prepared })
+}
+
+/// The model a program is asked for: the one that is set, else the definition's, unless that is one of Claude Code's short names, or
+/// otherwise none of the program's.
+fn wanted_model(set: Option<&str>, definition: Option<&Definition>, foreign: impl Fn(&str) -> bool) -> Option<String> {
+    let own = definition.and_then(|definition| definition.model.as_deref());
+    let short = |model: &str| matches!(model, "opus" | "sonnet" | "haiku" | "inherit");
+    set.or(own.filter(|model| !short(model) && !foreign(model))).map(str::to_owned)
+}
+
+/// What an agent is, for a program that reads it from a file of the user's.
+fn role(definition: Option<&Definition>) -> Option<String> {
+    let prompt = definition.map(|definition| definition.prompt.trim()).filter(|prompt| !prompt.is_empty());
+    prompt.map(|prompt| format!("{prompt}\n"))
 }

@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent_executor::run::{End, Ended};
-use agent_executor::runtime::claude::Session;
-use agent_executor::runtime::{AccountNotice, AccountStanding, Conclusion, Progress, Reader};
+use agent_executor::runtime::{
+    AccountNotice, AccountStanding, Conclusion, Progress, Reader, Spent, claude, codex, gemini, opencode,
+};
 use coditect_core::FailureClass::{self, AgentError, Auth, BudgetExceeded, Config, Overloaded, RateLimited, TurnLimit};
 
+mod junk;
+mod others;
 mod own;
 mod recorded;
 
@@ -47,12 +50,33 @@ fn ended(code: Option<i32>, stderr: &str) -> Ended {
     }
 }
 
-/// Reads a stream as the executor does: what asks for a stop ends it.
+/// A reader for a run of each program.
+fn claude() -> Box<dyn Reader> {
+    Box::new(claude::Session::default())
+}
+
+fn codex() -> Box<dyn Reader> {
+    Box::new(codex::Session::new(50, false, Spent::default()))
+}
+
+fn gemini() -> Box<dyn Reader> {
+    Box::new(gemini::Session::new(false))
+}
+
+fn opencode() -> Box<dyn Reader> {
+    Box::new(opencode::Session::new(50))
+}
+
+/// Reads a stream of Claude Code as the executor does: what asks for a stop ends it.
 fn replay(stream: &[u8], code: i32, stderr: &str) -> Replay {
-    let mut session = Session::default();
+    replay_to(claude(), stream, code, stderr)
+}
+
+/// The same with another program's reader.
+fn replay_to(mut reader: Box<dyn Reader>, stream: &[u8], code: i32, stderr: &str) -> Replay {
     let (mut accounts, mut log, mut stopped_after) = (Vec::new(), Vec::new(), None);
     for (at, line) in stream.split(|byte| *byte == b'\n').enumerate() {
-        let heard = session.hear(line, true);
+        let heard = reader.hear(line, true);
         accounts.extend(heard.account);
         log.extend(
             heard.progress.iter().flat_map(Progress::lines).map(|(kind, text)| format!("{}: {text}", kind.as_str())),
@@ -66,5 +90,5 @@ fn replay(stream: &[u8], code: i32, stderr: &str) -> Replay {
         Some(_) => Ended { end: End::Settled, ..ended(Some(143), stderr) },
         None => ended(Some(code), stderr),
     };
-    Replay { conclusion: session.conclude(&ended), accounts, log, stopped_after }
+    Replay { conclusion: reader.conclude(&ended), accounts, log, stopped_after }
 }

@@ -65,7 +65,7 @@ fn junk_half_lines_and_unknown_events_do_no_harm() {
 
 #[test]
 fn a_cut_event_is_told_and_the_run_goes_on() {
-    let mut session = Session::default();
+    let mut session = claude();
     let heard = session.hear(&vec![b'x'; 100_000], false);
     assert_eq!(heard.progress, [Progress::Note("an event that was too long to be read".to_owned())]);
     session.hear(SUCCESS.as_bytes(), true);
@@ -138,4 +138,17 @@ fn a_run_that_was_stopped_for_its_credential_says_so() {
     let replay = replay(&lines(&[INIT, retry, retry]), 1, "");
     assert_eq!(replay.stopped_after, Some(2));
     assert!(replay.failed(Auth).contains("authentication_failed"));
+}
+
+#[test]
+fn a_conversation_that_cannot_go_on_is_to_begin_anew_and_one_that_can_says_its_id() {
+    let refused = r#"{"type":"result","subtype":"error_during_execution","is_error":true,"num_turns":0,"errors":["No conversation found with session ID: x"]}"#;
+    let resuming = || Box::new(claude::Session::new(true));
+    let replay = replay_to(resuming(), refused.as_bytes(), 1, "");
+    assert!(replay.conclusion.resume_refused);
+    let unknown_flag = replay_to(resuming(), b"", 1, "error: unknown option");
+    assert!(unknown_flag.conclusion.resume_refused && unknown_flag.failed(Config).contains("unknown option"));
+    let init = r#"{"type":"system","subtype":"init","session_id":"5a0c"}"#;
+    let replay = replay_to(resuming(), &lines(&[init]), 137, "");
+    assert_eq!((replay.conclusion.session_id.as_deref(), replay.conclusion.resume_refused), (Some("5a0c"), false));
 }

@@ -71,6 +71,37 @@ fn every_recorded_stream_is_understood() {
 }
 
 #[test]
+fn every_recorded_stream_of_the_others_is_understood() {
+    let Some(folder) = folder() else { return };
+    type Make = fn() -> Box<dyn Reader>;
+    let table: &[(&str, Make, i32, Option<FailureClass>)] = &[
+        ("codex_success", codex, 0, None),
+        ("codex_401", codex, 1, Some(Auth)),
+        ("gemini_success", gemini, 0, None),
+        ("gemini_401", gemini, 145, Some(Auth)),
+        ("opencode_success", opencode, 0, None),
+        ("opencode_429", opencode, 1, Some(RateLimited)),
+    ];
+    for (name, reader, code, expected) in table {
+        let stream = std::fs::read(folder.join(format!("{name}.jsonl"))).unwrap();
+        let replay = replay_to(reader(), &stream, *code, "");
+        let Conclusion { failure, session_id, spent, summary, .. } = replay.conclusion;
+        assert_eq!(failure.as_ref().map(|failure| failure.class), *expected, "{name}: {failure:?}");
+        if expected.is_none() {
+            assert_eq!(summary.as_deref(), Some("done"), "{name}");
+            assert!(session_id.is_some_and(|id| id.len() > 20) || name.starts_with("opencode"), "{name}");
+            assert!(spent.tokens_in.unwrap() > 0 && spent.tokens_out.unwrap() > 0, "{name}: {spent:?}");
+            assert!(replay.log.iter().any(|line| line.starts_with("tool: ")), "{name}: {:#?}", replay.log);
+        }
+    }
+    let all = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let others = |name: &String| {
+        name.ends_with(".jsonl") && ["codex_", "gemini_", "opencode_"].iter().any(|start| name.starts_with(start))
+    };
+    assert_eq!(all.filter(others).count(), table.len());
+}
+
+#[test]
 fn a_refused_credential_is_believed_at_its_first_retry() {
     let Some(folder) = folder() else { return };
     let replay = of(&folder, "api_401", 1);

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use coditect_plan::Severity;
 use coditect_service::Config;
-use coditect_service::config::{AccountConfig, PlanPath, Runtime, SandboxConfig, SandboxMode};
+use coditect_service::config::{AccountConfig, PlanPath, SandboxConfig, SandboxMode};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use serde_json::json;
@@ -15,7 +15,7 @@ use crate::failure::{Failure, OK, WRONG};
 use crate::git::{self, Repository};
 use crate::output;
 use crate::plans::Plans;
-use crate::up::checks;
+use crate::up::checks::{self, AgentProgram};
 
 /// Below this much free disk a run is likely to fail.
 const DISK_NEEDED: u64 = 1 << 30;
@@ -185,12 +185,13 @@ fn plans(root: Option<&Path>, config: &Config) -> Vec<Finding> {
 
 /// The agent's program and the accounts' credentials. Where another runtime is set, they are not needed.
 fn agent(config: &Config) -> Vec<Finding> {
-    const CHECK: &str = "Claude Code";
-    let needed = config.executor.runtime == Runtime::ClaudeCode;
-    let program = match checks::claude(config) {
-        Ok(version) => Finding::ok(CHECK, output::short(&version, 60)),
-        Err(failure) if needed => Finding::missing(CHECK, failure),
-        Err(_) => Finding::ok(CHECK, "not here, and not needed by the runtime that is set"),
+    let set = AgentProgram::of(config);
+    let needed = set.is_some();
+    let agent = set.unwrap_or_else(|| AgentProgram::claude(config));
+    let program = match agent.version() {
+        Ok(version) => Finding::ok(agent.name, output::short(&version, 60)),
+        Err(failure) if needed => Finding::missing(agent.name, failure),
+        Err(_) => Finding::ok(agent.name, "not here, and not needed by the runtime that is set"),
     };
     let credential = |(name, account): (&String, &AccountConfig)| match checks::is_set(&account.credential) {
         true => Finding::ok("credential", format!("account {name}: {} is set", account.credential)),

@@ -40,10 +40,8 @@ pub(super) fn all(settings: &Settings) -> Result<Vec<Warning>, Failure> {
 
 /// The agent's program, and a credential of at least one account, where the runtime needs them.
 fn agent(config: &Config) -> Result<Vec<Warning>, Failure> {
-    if config.executor.runtime != Runtime::ClaudeCode {
-        return Ok(Vec::new());
-    }
-    claude(config)?;
+    let Some(program) = AgentProgram::of(config) else { return Ok(Vec::new()) };
+    program.version()?;
     let missing: Vec<_> =
         config.accounts.iter().filter(|(_, account)| !is_set(&account.credential)).map(no_credential).collect();
     if missing.len() == config.accounts.len() {
@@ -53,14 +51,44 @@ fn agent(config: &Config) -> Result<Vec<Warning>, Failure> {
     Ok(missing)
 }
 
-/// Claude Code's version.
-pub(crate) fn claude(config: &Config) -> Result<String, Failure> {
-    let name = &config.executor.claude.program;
-    match Command::new(name).arg("--version").stdin(Stdio::null()).output() {
-        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
-        _ => Err(Failure::wrong(format!("Claude Code cannot be run: there is no working `{name}`")).help(
-            "install it (npm install -g @anthropic-ai/claude-code), or say where it is with executor.claude.program",
-        )),
+/// The program of an agent runtime.
+pub(crate) struct AgentProgram<'a> {
+    /// Its name for people.
+    pub(crate) name: &'static str,
+    program: &'a str,
+    /// Where it is configured.
+    setting: &'static str,
+    package: &'static str,
+}
+
+impl<'a> AgentProgram<'a> {
+    /// That of the runtime that is set; none where that needs none.
+    pub(crate) fn of(config: &'a Config) -> Option<Self> {
+        let executor = &config.executor;
+        let (name, program, setting, package) = match executor.runtime {
+            Runtime::Script | Runtime::Command => return None,
+            Runtime::ClaudeCode => return Some(Self::claude(config)),
+            Runtime::Codex => ("Codex", &executor.codex.program, "executor.codex", "@openai/codex"),
+            Runtime::Gemini => ("Gemini CLI", &executor.gemini.program, "executor.gemini", "@google/gemini-cli"),
+            Runtime::Opencode => ("opencode", &executor.opencode.program, "executor.opencode", "opencode-ai"),
+        };
+        Some(Self { name, program, setting, package })
+    }
+
+    /// Claude Code.
+    pub(crate) fn claude(config: &'a Config) -> Self {
+        let program = &config.executor.claude.program;
+        Self { name: "Claude Code", program, setting: "executor.claude", package: "@anthropic-ai/claude-code" }
+    }
+
+    /// Its version.
+    pub(crate) fn version(&self) -> Result<String, Failure> {
+        let Self { name, program, setting, package } = self;
+        match Command::new(program).arg("--version").stdin(Stdio::null()).output() {
+            Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+            _ => Err(Failure::wrong(format!("{name} cannot be run: there is no working `{program}`"))
+                .help(format!("install it (npm install -g {package}), or say where it is with {setting}.program"))),
+        }
     }
 }
 

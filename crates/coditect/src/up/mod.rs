@@ -57,7 +57,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     pub(crate) agents: Vec<PathBuf>,
     /// What does the work
-    #[arg(long, value_name = "NAME", value_parser = ["script", "command", "claude-code"])]
+    #[arg(long, value_name = "NAME", value_parser = ["script", "command", "claude-code", "codex", "gemini", "opencode"])]
     pub(crate) runtime: Option<String>,
     /// For the script runtime: the shell script of tasks that carry no fenced `sh` block
     #[arg(long, value_name = "TEMPLATE")]

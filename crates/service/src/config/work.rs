@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::plan_path::PlanPath;
-use super::{SandboxConfig, SecretText};
+use super::{CodexConfig, GeminiConfig, OpencodeConfig, SandboxConfig, SecretText};
 use crate::guarded;
 
 /// The project that is worked on.
@@ -193,6 +193,12 @@ pub enum Runtime {
     Command,
     /// Claude Code, as `executor.claude` has it.
     ClaudeCode,
+    /// Codex, as `executor.codex` has it.
+    Codex,
+    /// Gemini CLI, as `executor.gemini` has it.
+    Gemini,
+    /// opencode, as `executor.opencode` has it.
+    Opencode,
 }
 
 /// What Claude Code does when an agent wants to use a tool that is not allowed: nobody is there to be asked.
@@ -266,6 +272,12 @@ pub struct ExecutorConfig {
     pub command: Vec<String>,
     /// For the `claude-code` runtime.
     pub claude: ClaudeConfig,
+    /// For the `codex` runtime.
+    pub codex: CodexConfig,
+    /// For the `gemini` runtime.
+    pub gemini: GeminiConfig,
+    /// For the `opencode` runtime.
+    pub opencode: OpencodeConfig,
     /// How long an attempt may take, in milliseconds.
     #[schemars(range(min = 1_000, max = 604_800_000))]
     pub wall_limit_ms: u64,
@@ -303,6 +315,9 @@ impl Default for ExecutorConfig {
             script: None,
             command: Vec::new(),
             claude: ClaudeConfig::default(),
+            codex: CodexConfig::default(),
+            gemini: GeminiConfig::default(),
+            opencode: OpencodeConfig::default(),
             wall_limit_ms: 7_200_000,
             silence_limit_ms: 1_800_000,
             kill_grace_ms: 3_000,

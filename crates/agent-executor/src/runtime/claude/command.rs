@@ -5,20 +5,16 @@
 //! Home and configuration folder are the attempt's own. The one secret it gets is the key of its [`ApiAccess`].
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Definition, Session, Settings};
+use super::{Definition, Session, Settings, instructions};
 use crate::job::Failure;
-use crate::runtime::{ApiAccess, KeyKind, Prepared};
+use crate::runtime::{ApiAccess, KeyKind, Prepared, program};
 
 /// The longest argument; the kernel takes none beyond 128 KiB.
 const ARGUMENT: usize = 96 * 1024;
-
-/// How much of a repository's instructions is passed on.
-const INSTRUCTIONS: u64 = 256 * 1024;
 
 /// The longest path of a folder that a socket can be made below: with its name it has at most 107 bytes.
 const SOCKET_FOLDER: usize = 80;
@@ -52,7 +48,7 @@ pub fn prepare(
     let written =
         |error: std::io::Error| Failure::config(format!("{} could not be written: {error}", config_dir.display()));
     fs::create_dir_all(&config_dir).map_err(written)?;
-    let program = program(&settings.program, host_env);
+    let program = program::find(&settings.program, host_env);
     let argv = arguments(settings, program, resume, worktree, &config_dir).map_err(written)?;
     let mut env: Vec<_> = SWITCHES.map(|name| (name.to_owned(), "1".to_owned())).into();
     env.push(("CLAUDE_CONFIG_DIR".to_owned(), config_dir.to_string_lossy().into_owned()));
@@ -86,17 +82,6 @@ const fn variable_for(kind: KeyKind) -> &'static str {
         KeyKind::Bearer => "ANTHROPIC_AUTH_TOKEN",
         KeyKind::Subscription => "CLAUDE_CODE_OAUTH_TOKEN",
     }
-}
-
-/// The program's absolute path, where the executor's `PATH` has it.
-fn program(name: &str, host_env: &[(String, String)]) -> String {
-    if name.contains('/') {
-        // The run begins in another folder than the executor.
-        return std::path::absolute(name).map_or_else(|_| name.to_owned(), |path| path.to_string_lossy().into_owned());
-    }
-    let path = host_env.iter().find(|(variable, _)| variable == "PATH").map_or("", |(_, value)| value.as_str());
-    let found = std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| file.is_file());
-    found.map_or_else(|| name.to_owned(), |file| file.to_string_lossy().into_owned())
 }
 
 fn arguments(
@@ -138,7 +123,7 @@ fn arguments(
         add("--agents", Some(argument(text, &config_dir.join("agents.json"))?));
         add("--agent", Some(name));
     }
-    if let Some(instructions) = instructions(worktree) {
+    if let Some(instructions) = instructions::of_repository(worktree, &INSTRUCTION_FILES) {
         if instructions.len() > ARGUMENT {
             let file = argument(instructions, &config_dir.join("instructions.md"))?;
             add("--append-system-prompt-file", Some(file));
@@ -174,20 +159,6 @@ fn agents(definition: &Definition) -> (String, String) {
     }
     let text = json!({ &name: agent }).to_string();
     (name, text)
-}
-
-/// What the repository tells every agent that works in it.
-fn instructions(worktree: &Path) -> Option<String> {
-    let root = worktree.canonicalize().ok()?;
-    INSTRUCTION_FILES.iter().find_map(|name| {
-        // A link may lead to another file of the repository, and nowhere else.
-        let file = root.join(name).canonicalize().ok().filter(|file| file.starts_with(&root) && file.is_file())?;
-        let mut bytes = Vec::new();
-        fs::File::open(file).ok()?.take(INSTRUCTIONS).read_to_end(&mut bytes).ok()?;
-        let text = String::from_utf8_lossy(&bytes).replace('\0', "");
-        let text = text.trim();
-        (!text.is_empty()).then(|| format!("The instructions of this repository ({name}):\n\n{text}"))
-    })
 }
 
 #[cfg(test)]
@@ -262,19 +233,5 @@ mod tests {
         let argv = arguments(&settings, "claude".to_owned(), None, dir.path(), dir.path()).unwrap();
         let file = fs::read_to_string(after(&argv, "--agents").unwrap()).unwrap();
         assert!(file.len() > 200_000);
-    }
-
-    #[test]
-    fn instructions_are_not_read_from_outside_the_repository() {
-        let dir = tempfile::tempdir().unwrap();
-        let tree = dir.path().join("tree");
-        fs::create_dir(&tree).unwrap();
-        fs::write(dir.path().join("secret"), "secret").unwrap();
-        std::os::unix::fs::symlink("../secret", tree.join("CLAUDE.md")).unwrap();
-        assert_eq!(instructions(&tree), None);
-        fs::write(tree.join("AGENTS.md"), "Be kind.").unwrap();
-        fs::remove_file(tree.join("CLAUDE.md")).unwrap();
-        std::os::unix::fs::symlink("AGENTS.md", tree.join("CLAUDE.md")).unwrap();
-        assert!(instructions(&tree).unwrap().ends_with("Be kind."));
     }
 }

@@ -7,10 +7,17 @@
 pub mod classify;
 pub mod command;
 pub mod event;
+mod instructions;
 pub mod session;
 
 pub use command::prepare;
 pub use session::Session;
+
+pub use super::Definition;
+use super::Version;
+
+/// The oldest version that was measured.
+pub const MINIMUM: Version = Version([2, 1, 197]);
 
 /// Its conversations: a file each, `projects/<folder>/<session>.jsonl`. It finds one by its id, whatever the folder.
 pub const SESSION_STATE: &[&str] = &[".claude/projects"];
@@ -32,19 +39,4 @@ pub struct Settings {
     pub allowed_tools: Vec<String>,
     /// The agent.
     pub definition: Option<Definition>,
-}
-
-/// An agent definition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Definition {
-    /// Its name.
-    pub name: String,
-    /// What it is for.
-    pub description: String,
-    /// Its system prompt.
-    pub prompt: String,
-    /// The model it wants.
-    pub model: Option<String>,
-    /// The tools it may use; empty: all.
-    pub tools: Vec<String>,
 }

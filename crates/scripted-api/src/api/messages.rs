@@ -1,18 +1,13 @@
-//! Answers as the API gives them: whole, or as a stream of server-sent events.
-
-use std::fmt::Write as _;
+//! Anthropic's Messages.
 
 use serde_json::{Value, json};
 
+use super::{READ, WRITTEN, fill, server_sent};
 use crate::request::Request;
-use crate::scenario::{Fail, Step};
-
-/// What every answer says it used.
-const READ: u32 = 100;
-const WRITTEN: u32 = 20;
+use crate::scenario::Step;
 
 /// The message that a step is.
-pub(crate) fn message(request: &Request, step: &Step, number: u64) -> Value {
+pub(super) fn message(request: &Request, step: &Step, number: u64) -> Value {
     let (block, reason) = match step {
         Step::Text { text, .. } => (json!({ "type": "text", "text": request.fill(text) }), "end_turn"),
         Step::Tool { tool, input, .. } => {
@@ -34,7 +29,7 @@ pub(crate) fn message(request: &Request, step: &Step, number: u64) -> Value {
 }
 
 /// The same message in the pieces of a stream.
-pub(crate) fn events(message: &Value) -> String {
+pub(super) fn events(message: &Value) -> String {
     let mut start = message.clone();
     start["content"] = json!([]);
     start["stop_reason"] = Value::Null;
@@ -49,34 +44,12 @@ pub(crate) fn events(message: &Value) -> String {
         _ => (json!({ "type": "text", "text": "" }), json!({ "type": "text_delta", "text": block["text"] })),
     };
     let stop = json!({ "stop_reason": message["stop_reason"], "stop_sequence": null });
-    let events = [
+    server_sent(&[
         json!({ "type": "message_start", "message": start }),
         json!({ "type": "content_block_start", "index": 0, "content_block": empty }),
         json!({ "type": "content_block_delta", "index": 0, "delta": delta }),
         json!({ "type": "content_block_stop", "index": 0 }),
         json!({ "type": "message_delta", "delta": stop, "usage": { "output_tokens": WRITTEN } }),
         json!({ "type": "message_stop" }),
-    ];
-    let mut text = String::new();
-    for event in events {
-        let _ = write!(text, "event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default());
-    }
-    text
-}
-
-/// The body of a failure.
-pub(crate) fn failure(fail: &Fail) -> Value {
-    json!({ "type": "error", "error": { "type": fail.kind, "message": fail.message } })
-}
-
-/// A value with every text in it filled in.
-fn fill(request: &Request, value: &Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(request.fill(text)),
-        Value::Array(values) => values.iter().map(|value| fill(request, value)).collect(),
-        Value::Object(fields) => {
-            Value::Object(fields.iter().map(|(name, value)| (name.clone(), fill(request, value))).collect())
-        }
-        other => other.clone(),
-    }
+    ])
 }
