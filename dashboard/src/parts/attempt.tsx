@@ -104,7 +104,7 @@ function EvidenceView({ json }: { json: string | null }): ReactNode {
             {evidence.files.length > 0 ? plural(evidence.files.length, "file") : "Changes"} changed
           </summary>
           {evidence.diff_stat && <pre>{evidence.diff_stat}</pre>}
-          {!evidence.diff_stat && <pre>{evidence.files.join("\n")}</pre>}
+          {evidence.files.length > 0 && <pre>{evidence.files.join("\n")}</pre>}
         </details>
       )}
       {evidence.notes.length > 0 && (
