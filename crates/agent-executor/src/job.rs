@@ -131,6 +131,8 @@ pub struct Limits {
     pub setup_wall: Duration,
     /// The longest each verify command may run.
     pub verify_wall: Duration,
+    /// From how many waiting results on they land together, and how many at most.
+    pub batch: (usize, usize),
 }
 
 impl Default for Limits {
@@ -142,6 +144,7 @@ impl Default for Limits {
             log_bytes: 8 * 1024 * 1024,
             setup_wall: Duration::from_secs(15 * 60),
             verify_wall: Duration::from_secs(30 * 60),
+            batch: (3, 8),
         }
     }
 }

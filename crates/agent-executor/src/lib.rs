@@ -14,6 +14,7 @@ mod disk;
 pub mod egress;
 pub mod job;
 pub mod land;
+mod line;
 mod outbox;
 pub mod output;
 pub mod pipeline;

@@ -21,6 +21,7 @@ use crate::egress::{self, Egress, Policy};
 use crate::git::{Git, tail};
 use crate::job::{Evidence, Failure, Job, Outcome, Resume, Runtime};
 use crate::land::{self, Landing};
+use crate::line::{Come, Member, Together};
 use crate::proof::{self, Approved, Changes, Flag};
 use crate::publish;
 use crate::refs::{self, RefChange};
@@ -505,9 +506,23 @@ impl Attempt<'_> {
     async fn land(&mut self, repository: &Repository, result: &Candidate, base: &str) -> Result<String, Failure> {
         let (job, folders) = (self.job, self.folders);
         let control = self.control;
-        let _turn = self.cancellable(async { Ok(repository.turn(job).await) }).await?;
+        let member = Member {
+            job: job.clone(),
+            folders: folders.clone(),
+            control: control.clone(),
+            cancel: self.cancel.clone(),
+            result: result.clone(),
+            base: base.to_owned(),
+        };
+        let turn = match repository.waiting().wait(&member).await? {
+            Come::Landed(together) => return Ok(self.landed_together(repository, together).await),
+            Come::Turn(turn) => turn,
+        };
         let line = format!("landing:{}", job.target_branch);
         let _shared = self.cancellable(async { Ok(control.turn(line).await) }).await?;
+        if let Some(together) = turn.together(self.host, repository, &member, &self.secrets).await {
+            return Ok(self.landed_together(repository, together).await);
+        }
         let (mut last, mut proved) = (String::new(), None::<String>);
         for attempt in 1..=LANDING_TRIES {
             let tip = match self.cancellable(repository.tip(job)).await? {
@@ -539,12 +554,7 @@ impl Attempt<'_> {
             match landing.instrument(trace::stage(Stage::Land)).await? {
                 Landing::Landed => {
                     self.control.say(format!("landed on `{}` as {}", job.target_branch, candidate.commit));
-                    self.evidence.commit = Some(candidate.commit.clone());
-                    if let Some(had) = &self.in_hand
-                        && let Err(error) = conflict::forget(repository, folders, job, had).await
-                    {
-                        tracing::debug!(%error, task = job.task, "an earlier result could not be forgotten");
-                    }
+                    self.has_landed(repository, &candidate.commit).await;
                     return Ok(candidate.commit);
                 }
                 Landing::AlreadyLanded(commit) => return Ok(self.already_landed(commit)),
@@ -564,6 +574,26 @@ impl Attempt<'_> {
         let class = if last.contains("File exists") { FailureClass::Config } else { FailureClass::MergeConflict };
         let message = format!("could not land on `{}` in {LANDING_TRIES} tries; the last: {last}", job.target_branch);
         Err(Failure::new(class, message))
+    }
+
+    async fn landed_together(&mut self, repository: &Repository, together: Together) -> String {
+        let Together { commit, verify, count } = together;
+        self.control.say(format!("landed on `{}` as {commit}, one of {count} at once", self.job.target_branch));
+        self.evidence.notes.push(format!("verified and landed together with {} others", count.saturating_sub(1)));
+        self.evidence.no_verify = verify.is_empty();
+        self.evidence.verify = verify;
+        self.has_landed(repository, &commit).await;
+        commit
+    }
+
+    async fn has_landed(&mut self, repository: &Repository, commit: &str) {
+        let (job, folders) = (self.job, self.folders);
+        self.evidence.commit = Some(commit.to_owned());
+        if let Some(had) = &self.in_hand
+            && let Err(error) = conflict::forget(repository, folders, job, had).await
+        {
+            tracing::debug!(%error, task = job.task, "an earlier result could not be forgotten");
+        }
     }
 
     fn already_landed(&mut self, commit: String) -> String {

@@ -12,11 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use coditect_core::FailureClass;
-use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
 use crate::candidate::Candidate;
 use crate::git::{Git, GitError};
 use crate::job::{Failure, Job};
+use crate::line::Lines;
 
 /// How long a tip this process has seen itself is taken for the tip without asking again. Being wrong costs one
 /// more round, nothing else: landing compares.
@@ -46,7 +47,7 @@ pub struct Repository {
     format: String,
     local: Option<Local>,
     fetching: AsyncMutex<()>,
-    turns: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
+    waiting: Lines,
     lines: Mutex<HashMap<String, Line>>,
     landings: Mutex<u64>,
 }
@@ -138,7 +139,7 @@ impl Repository {
             format,
             local: place.local,
             fetching: AsyncMutex::default(),
-            turns: Mutex::default(),
+            waiting: Lines::default(),
             lines: Mutex::default(),
             landings: Mutex::default(),
         })
@@ -302,10 +303,9 @@ impl Repository {
         if place(base)? < at { tips.get(at)?.1.clone() } else { None }
     }
 
-    /// Waits for this attempt's turn to merge, verify and land: one at a time and in order for each target branch.
-    pub async fn turn(&self, job: &Job) -> OwnedMutexGuard<()> {
-        let turn = Arc::clone(lock(&self.turns).entry(job.target_branch.clone()).or_default());
-        turn.lock_owned().await
+    /// Those that wait to merge, verify and land: one at a time and in order for each target branch.
+    pub(crate) const fn waiting(&self) -> &Lines {
+        &self.waiting
     }
 
     /// Keeps a repository on this machine quick: every landing leaves a ref, and many loose ones are slow to list.

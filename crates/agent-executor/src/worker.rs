@@ -228,6 +228,7 @@ impl Worker {
                 log_bytes: usize::try_from(executor.log_limit_bytes).unwrap_or(usize::MAX),
                 setup_wall: self.config.worktree.setup_limit(),
                 verify_wall: self.config.verify.wall_limit(),
+                batch: self.config.landing.batch(),
             },
             env_allow: executor.env_allow.clone(),
             verify_env_allow: Vec::new(),

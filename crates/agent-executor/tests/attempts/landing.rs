@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
+use agent_executor::pipeline::{self, Phase};
+use coditect_core::FailureClass;
 use coditect_service::config::SandboxMode;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{Fixture, TARGET, git, landed, open_host, run_on};
+use crate::fixture::{Fixture, TARGET, control, failed, git, landed, open_host, run_on};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_executors_that_race_on_one_task_land_it_once() {
@@ -47,6 +50,60 @@ async fn eight_tasks_on_two_executors_all_land_in_one_line() {
         assert_eq!(fixture.show(&format!("file-{n}")), n.to_string());
     }
     assert_eq!(fixture.git(&["rev-list", "--count", TARGET]), "9");
+    assert_eq!(fixture.git(&["rev-list", "--merges", "--count", TARGET]), "0");
+    fixture.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_that_wait_land_together_and_what_breaks_the_proof_is_found_among_them() {
+    let fixture = Arc::new(Fixture::new());
+    let go = fixture.shared("go");
+    // The first one proves for as long as it takes the others to come.
+    let mut first = fixture.job("1.0", "echo first > file-0");
+    first.verify = vec![format!("until test -e {}; do sleep 0.02; done", go.display())];
+    let (entered, mut waiting) = tokio::sync::mpsc::unbounded_channel();
+    let mut all = JoinSet::new();
+    let run = |all: &mut JoinSet<_>, job: agent_executor::job::Job| {
+        let (fixture, entered) = (Arc::clone(&fixture), entered.clone());
+        all.spawn(async move {
+            let key = job.key.clone();
+            let control = control().with_gate(move |phase| {
+                if phase == Phase::Verifying {
+                    let _ = entered.send(());
+                }
+                std::future::ready(Ok(()))
+            });
+            (key, pipeline::run(&job, &fixture.host, &control, CancellationToken::new()).await)
+        });
+    };
+    run(&mut all, first);
+    waiting.recv().await.unwrap();
+    for n in 1..=6 {
+        let script = if n == 4 { "echo broken > broken".to_owned() } else { format!("echo {n} > file-{n}") };
+        let mut job = fixture.job(&format!("1.{n}"), &script);
+        job.verify = vec!["! test -e broken".to_owned(), format!("test {n} = 4 || grep -qx {n} file-{n}")];
+        run(&mut all, job);
+    }
+    for _ in 1..=6 {
+        waiting.recv().await.unwrap();
+    }
+    std::fs::write(&go, "").unwrap();
+    let mut together = 0;
+    for (key, outcome) in all.join_all().await {
+        if key == "1.4" {
+            let (message, _) = failed(&outcome, FailureClass::VerificationFailed);
+            assert!(message.contains("! test -e broken"), "{message}");
+            continue;
+        }
+        landed(&outcome);
+        let evidence = outcome.evidence();
+        assert_eq!(evidence.verify.len(), if key == "1.0" { 1 } else { 2 }, "{evidence:?}");
+        together += usize::from(evidence.notes.iter().any(|note| note.contains("landed together with")));
+        assert_eq!(fixture.commits_of(&format!("plan/{key}")), [landed(&outcome)]);
+        assert_eq!(fixture.git(&["rev-parse", &format!("refs/coditect/landed/plan/{key}/1")]), landed(&outcome));
+    }
+    assert!(together >= 2, "{together} have landed together");
+    assert_eq!(fixture.git(&["rev-list", "--count", TARGET]), "7");
     assert_eq!(fixture.git(&["rev-list", "--merges", "--count", TARGET]), "0");
     fixture.assert_clean();
 }

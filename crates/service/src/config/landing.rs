@@ -56,6 +56,15 @@ pub enum LandingMode {
     PullRequest,
 }
 
+impl LandingConfig {
+    /// From how many results that wait on they land together, and how many at most.
+    #[must_use]
+    pub fn batch(&self) -> (usize, usize) {
+        let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        (count(self.batch_from), count(self.batch_max))
+    }
+}
+
 impl LandingMode {
     /// The name in the configuration.
     #[must_use]
