@@ -130,6 +130,12 @@ fn texts(mut bytes: &[u8]) -> HashMap<String, String> {
     texts
 }
 
+/// Reads bytes as each of git's answers.
+#[cfg(test)]
+pub(super) fn read_anything(bytes: &[u8], text: &str) {
+    let (_, _, _) = (named(text), within_bounds(text), texts(bytes));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -45,7 +45,7 @@ impl Flag {
 
 impl fmt::Display for Flag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = &self.path;
+        let path = shown(&self.path);
         match self.kind {
             Kind::Deleted => write!(f, "the test file `{path}` is deleted")?,
             Kind::Removed => write!(f, "tests are removed from `{path}`")?,
@@ -55,12 +55,29 @@ impl fmt::Display for Flag {
             Kind::Guarded => write!(f, "`{path}` is changed, which `repository.protected` guards")?,
         }
         for (at, name) in self.names.iter().take(NAMES).enumerate() {
-            let name: String = name.chars().filter(|c| !c.is_control()).take(NAME).collect();
+            let name: String = shown(name).chars().take(NAME).collect();
             write!(f, "{}`{name}`", if at == 0 { ": " } else { ", " })?;
         }
         match self.names.len().saturating_sub(NAMES) {
             0 => Ok(()),
             more => write!(f, " and {more} more"),
         }
+    }
+}
+
+/// What an agent chose to call something, as one line that does nothing to a terminal: a flag is a line.
+fn shown(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_an_agent_chose_stays_within_its_line() {
+        let names = vec!["a\x1b[2Jb".to_owned()];
+        let flag = Flag { kind: Kind::Removed, path: "x\n`y".to_owned(), names };
+        assert_eq!(flag.to_string(), "tests are removed from `x\u{fffd}`y`: `a\u{fffd}[2Jb`");
     }
 }

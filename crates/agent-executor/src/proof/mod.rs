@@ -10,6 +10,8 @@ pub(crate) mod evidence;
 mod flags;
 pub(crate) mod held;
 mod languages;
+#[cfg(test)]
+mod laws;
 mod tests_of;
 mod weakened;
 
