@@ -43,7 +43,20 @@ pub(crate) async fn take(
     if publish::fetch(repository, folders, &name, &commit).await?.is_none() {
         return Ok(None);
     }
-    let merge = ["merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", tip, &commit];
+    let files = merge(repository, folders, job, tip, &commit).await?;
+    Ok(files.map(|files| InHand { commit, files }))
+}
+
+/// Merges a commit of an earlier attempt into the fresh worktree of `tip`, and says which files have git's marks of a conflict; none: it
+/// cannot be merged, and the worktree is as it was.
+pub(crate) async fn merge(
+    repository: &Repository,
+    folders: &Folders,
+    job: &Job,
+    tip: &str,
+    commit: &str,
+) -> Result<Option<Vec<String>>, Failure> {
+    let merge = ["merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", tip, commit];
     let merged = folders.staging(repository, repository.git().call(merge)).answer().await?;
     let text = merged.text();
     let mut fields = text.split('\0').map(str::trim).filter(|field| !field.is_empty());
@@ -55,7 +68,7 @@ pub(crate) async fn take(
     }
     let write = ["read-tree", "-m", "-u", tip, tree];
     folders.staging(repository, repository.git().call(write)).work_tree(&folders.worktree).ok().await?;
-    Ok(Some(InHand { commit, files: fields.map(str::to_owned).collect() }))
+    Ok(Some(fields.map(str::to_owned).collect()))
 }
 
 /// Forgets what was kept, once the task has landed.

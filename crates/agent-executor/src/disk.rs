@@ -98,7 +98,7 @@ fn free(folder: &Path) -> io::Result<u64> {
 }
 
 /// What a folder takes up on the disk, in bytes. What goes away meanwhile is not counted.
-fn held(folder: &Path) -> u64 {
+pub(crate) fn held(folder: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
     let mut bytes = 0;
     let mut folders = vec![folder.to_owned()];

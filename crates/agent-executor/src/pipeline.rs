@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use coditect_core::FailureClass;
@@ -16,12 +17,15 @@ use tracing::Instrument;
 use crate::access;
 use crate::candidate::{self, Candidate};
 use crate::conflict::{self, InHand};
+use crate::control::now_ms;
 use crate::conventions;
 use crate::egress::{self, Egress, Policy};
 use crate::git::{Git, tail};
 use crate::job::{Evidence, Failure, Job, Outcome, Resume, Runtime};
+use crate::kept::{self, Failed};
 use crate::land::{self, Landing};
 use crate::line::{Come, Member, Together};
+use crate::mend;
 use crate::proof::{self, Approved, Changes, Flag};
 use crate::publish;
 use crate::refs::{self, RefChange};
@@ -53,6 +57,7 @@ pub struct Host {
     versions: Versions,
     egress: Policy,
     template: Template,
+    kept: kept::Store,
     _owned: Flock<File>,
 }
 
@@ -87,6 +92,7 @@ impl Host {
         let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
         let sandbox = Sandbox::open(&SandboxConfig::default(), &shim)?.hiding(made.path());
         let egress = Policy::new()?;
+        let kept = kept::Store::new(made.path().join("kept"), kept::Bounds::default());
         Ok(Self {
             root: made,
             git,
@@ -97,6 +103,7 @@ impl Host {
             egress,
             versions: Versions::default(),
             template: Template::default(),
+            kept,
             _owned: owned,
         })
     }
@@ -129,10 +136,21 @@ impl Host {
         self
     }
 
+    /// Keeps no more than this of failed attempts.
+    #[must_use]
+    pub fn with_kept(mut self, bounds: kept::Bounds) -> Self {
+        self.kept = kept::Store::new(self.root.path().join("kept"), bounds);
+        self
+    }
+
     /// Kills and removes whatever belongs to none of the live attempts.
     pub async fn sweep(&self, live: &[String]) -> Result<Swept, HostError> {
-        let (root, live) = (self.root.clone(), live.to_vec());
-        let swept = tokio::task::spawn_blocking(move || root.sweep(&live)).await.map_err(std::io::Error::other);
+        let (root, live, kept) = (self.root.clone(), live.to_vec(), self.kept.clone());
+        let swept = tokio::task::spawn_blocking(move || {
+            kept.prune(now_ms());
+            root.sweep(&live)
+        });
+        let swept = swept.await.map_err(std::io::Error::other);
         swept.flatten().map_err(|error| HostError::Folder(self.root.path().to_owned(), error))
     }
 
@@ -184,11 +202,24 @@ impl Host {
 pub async fn run(job: &Job, host: &Host, control: &Control, cancel: CancellationToken) -> Outcome {
     let folders = host.root.folders(&job.attempt_id);
     let (evidence, secrets) = (Evidence::default(), Vec::new());
-    let mut attempt =
-        Attempt { job, host, control, cancel: &cancel, folders: &folders, evidence, secrets, in_hand: None };
+    let mut attempt = Attempt {
+        job,
+        host,
+        control,
+        cancel: &cancel,
+        folders: &folders,
+        evidence,
+        secrets,
+        in_hand: None,
+        went: Went::default(),
+    };
     let result = match job.check() {
         Ok(()) => {
             let result = attempt.go().await;
+            match &result {
+                Ok(_) => host.kept.forget(&job.task).await,
+                Err(failure) => attempt.keep(failure).await,
+            }
             if let Err(error) = folders.remove().await {
                 tracing::warn!(%error, attempt = job.attempt_id, "the attempt's folders could not all be removed");
             }
@@ -222,17 +253,37 @@ struct Attempt<'a> {
     secrets: Vec<String>,
     /// What the worktree has of an earlier attempt.
     in_hand: Option<InHand>,
+    went: Went,
+}
+
+/// How far an attempt has come that may have to leave something to the next.
+#[derive(Default)]
+struct Went {
+    /// Its agent has begun, in this repository, from this commit.
+    begun: Option<(Arc<Repository>, String)>,
+    /// What it goes on with.
+    taken: kept::Taken,
+    /// The id of its agent's conversation.
+    session: Option<String>,
 }
 
 impl Attempt<'_> {
     async fn go(&mut self) -> Result<Done, Failure> {
         let (job, folders) = (self.job, self.folders);
         let repository = self.cancellable(self.host.repositories.open(&job.repository)).await?;
-        let base = match self.cancellable(repository.standing(job)).await? {
+        let mut prepared = self.prepare(&repository).await;
+        if let Err(failure) = &prepared
+            && self.cancellable(mend::mend(&repository, job, failure)).await?
+        {
+            self.control.say("the cached clone was broken, and has been fetched anew".to_owned());
+            let removed = folders.remove().await;
+            removed.map_err(|error| Failure::config(format!("a broken checkout could not be removed: {error}")))?;
+            prepared = self.prepare(&repository).await;
+        }
+        let base = match prepared? {
             Standing::Tip(tip) => tip,
             Standing::Landed(commit) => return Ok(Done::Landed(self.already_landed(commit))),
         };
-        self.cancellable(folders.prepare(&repository, job, &base)).instrument(trace::stage(Stage::Prepare)).await?;
         self.control.say(format!("worktree of `{}` at {base}", job.target_branch));
         if let Some(off) = self.host.sandbox().off() {
             self.control.say(off.to_owned());
@@ -241,12 +292,16 @@ impl Attempt<'_> {
             return self.approved(&repository, approved).await.map(Done::Landed);
         }
         self.in_hand = self.cancellable(conflict::take(&repository, folders, job, &base)).await?;
+        let earlier = self.host.kept.take(&repository, folders, job, &base, self.in_hand.is_none());
+        self.went.taken = self.cancellable(earlier).await?;
         if !job.setup.is_empty() {
             let confine = self.host.sandbox().confinement().reading(sandbox::borrowed(repository.objects()));
             let place = (folders.worktree.as_path(), folders.home.as_path());
             setup::set_up(self.verifier(&repository), Checkout::Agents, place, &confine).await?;
         }
-        self.agent(&repository, job.resume.as_ref()).instrument(trace::stage(Stage::Agent)).await?;
+        self.went.begun = Some((Arc::clone(&repository), base.clone()));
+        let resume = job.resume.clone().or_else(|| self.went.taken.resume.clone());
+        self.agent(&repository, resume.as_ref()).instrument(trace::stage(Stage::Agent)).await?;
         let cancel = self.cancel;
         let squash = candidate::squash(&repository, folders, job, &base, &mut self.evidence);
         let squashed = cancellable(cancel, squash).await.map_err(|failure| self.unchanged(failure));
@@ -272,6 +327,27 @@ impl Attempt<'_> {
             }
             landed => landed.map(Done::Landed),
         }
+    }
+
+    /// Checks out what the attempt begins with.
+    async fn prepare(&self, repository: &Repository) -> Result<Standing, Failure> {
+        let (job, folders) = (self.job, self.folders);
+        let standing = self.cancellable(repository.standing(job)).await?;
+        if let Standing::Tip(tip) = &standing {
+            let prepare = folders.prepare(repository, job, tip);
+            self.cancellable(prepare).instrument(trace::stage(Stage::Prepare)).await?;
+        }
+        Ok(standing)
+    }
+
+    /// Leaves to the next attempt what of this one is worth going on with.
+    async fn keep(&self, failure: &Failure) {
+        let Went { begun, taken, session } = &self.went;
+        let Some((repository, base)) = begun else { return };
+        let (job, folders, class) = (self.job, self.folders, failure.class);
+        let went_on = taken.work.is_some() || taken.resume.is_some();
+        let failed = Failed { job, repository, folders, base, class, session: session.as_deref(), went_on };
+        self.host.kept.keep(failed).await;
     }
 
     /// Proves a result that a person has to look at, and puts it where one can. Nothing lands.
@@ -350,7 +426,7 @@ impl Attempt<'_> {
     }
 
     async fn verify(&mut self, repository: &Repository, commit: &str) -> Result<(), Failure> {
-        let Self { job, host, control, cancel, folders, evidence, secrets, in_hand: _ } = self;
+        let Self { job, host, control, cancel, folders, evidence, secrets, in_hand: _, went: _ } = self;
         let verifier = Verifier { host, repository, folders, job, control, cancel, secrets };
         verify::verify(verifier, commit, evidence).instrument(trace::stage(Stage::Verify)).await
     }
@@ -379,6 +455,14 @@ impl Attempt<'_> {
         if let Some(in_hand) = &self.in_hand {
             self.control
                 .say(format!("the worktree has an earlier result; files that conflict: {}", in_hand.files.len()));
+        }
+        if let Some(conflicts) = &self.went.taken.work {
+            let conflicts = conflicts.len();
+            self.control
+                .say(format!("the worktree has what an earlier attempt left; files that conflict: {conflicts}"));
+        }
+        if resume.is_some() {
+            self.control.say("the agent goes on with its earlier conversation".to_owned());
         }
         self.secrets.clone_from(&secrets);
         notes.iter().for_each(|note| self.control.say(note.clone()));
@@ -417,6 +501,7 @@ impl Attempt<'_> {
             self.evidence.notes.push("the earlier conversation could not go on, and a new one began".to_owned());
             return Box::pin(self.agent(repository, None)).await;
         }
+        self.went.session.clone_from(&conclusion.session_id);
         self.evidence.summary = conclusion.summary;
         // What went through the gateway was counted there.
         let spent = egress.as_ref().and_then(Egress::spent).unwrap_or(conclusion.spent);
@@ -467,7 +552,12 @@ impl Attempt<'_> {
         let names: Vec<_> = job.conventions.iter().filter(|name| !job.runtime.passes_on(name)).cloned().collect();
         let found = Found {
             conventions: conventions::conventions(&folders.worktree, &names),
-            conflict: self.in_hand.as_ref().map(|in_hand| in_hand.files.clone()),
+            conflict: self
+                .in_hand
+                .as_ref()
+                .map(|in_hand| in_hand.files.clone())
+                .or_else(|| self.went.taken.work.clone()),
+            continued: self.went.taken.work.is_some(),
         };
         let rendered = self.host.template.render(&job.brief, &found);
         rendered.map_err(|error| Failure::config(format!("the prompt cannot be made (prompt.template): {error}")))

@@ -122,9 +122,7 @@ impl Repository {
             None => remote_format(&git, &place.url).await?,
         };
         let cache = folder.join(format!("{:016x}.git", fnv1a(place.url.as_bytes())));
-        let path = cache.to_string_lossy().into_owned();
-        let init = ["init", "--quiet", "--bare", "--template=", &format!("--object-format={format}"), &path];
-        git.call(init).dir(folder).ok().await?;
+        init(&git, &cache, &format).await?;
         if let Some(local) = &place.local {
             let borrowed = format!("{}\n", local.objects.display());
             let failed = |error| Failure::config(format!("{} could not be written: {error}", cache.display()));
@@ -161,6 +159,29 @@ impl Repository {
     #[must_use]
     pub fn format(&self) -> &str {
         &self.format
+    }
+
+    /// It is on another machine, or is treated as if it were.
+    pub(crate) const fn is_remote(&self) -> bool {
+        self.local.is_none()
+    }
+
+    /// Waits until nobody fetches into the clone; says also whether somebody did.
+    pub(crate) async fn fetching(&self) -> (tokio::sync::MutexGuard<'_, ()>, bool) {
+        match self.fetching.try_lock() {
+            Ok(guard) => (guard, false),
+            Err(_) => (self.fetching.lock().await, true),
+        }
+    }
+
+    /// Makes what is missing of the bare clone.
+    pub(crate) async fn init(&self) -> Result<(), GitError> {
+        init(&self.git, &self.cache, &self.format).await
+    }
+
+    /// The ref of the clone that has the target's tip.
+    pub(crate) fn tip_ref(&self, job: &Job) -> String {
+        tip_ref(&job.target_branch)
     }
 
     /// The bare clone.
@@ -454,6 +475,13 @@ async fn remote_format(git: &Git, url: &str) -> Result<String, Failure> {
     let listed = git.call(["ls-remote", "--quiet", "--", url, "HEAD"]).ok().await?;
     let sha256 = listed.split_ascii_whitespace().next().is_some_and(|oid| oid.len() == 64);
     Ok(if sha256 { "sha256" } else { "sha1" }.to_owned())
+}
+
+/// Makes a bare clone, or what is missing of it.
+async fn init(git: &Git, cache: &Path, format: &str) -> Result<(), GitError> {
+    let path = cache.to_string_lossy();
+    let init = ["init", "--quiet", "--bare", "--template=", &format!("--object-format={format}"), &path];
+    git.call(init).dir(cache.parent().unwrap_or(cache)).ok().await.map(|_| ())
 }
 
 fn tip_ref(branch: &str) -> String {

@@ -26,6 +26,7 @@ use tracing::{Instrument, debug, info, warn};
 use crate::api::Api;
 use crate::disk;
 use crate::egress::Policy;
+use crate::kept;
 use crate::outbox::Outbox;
 use crate::pipeline::Host;
 use crate::sandbox::Sandbox;
@@ -53,7 +54,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         Some(file) => host.with_template(template(file)?),
         None => host,
     };
-    let host = Arc::new(host);
+    let host = Arc::new(host.with_kept(kept(&config)));
     let name = name(&root).with_context(|| format!("cannot keep a name in {}", root.display()))?;
     let swept = host.sweep(&[]).await?;
     info!(executor = name, slots = config.executor.slots, swept = ?swept, "ready to work");
@@ -93,6 +94,12 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
     background.wait().await;
     serving.await??;
     Ok(())
+}
+
+/// How much is kept of failed attempts, as it is configured.
+fn kept(config: &Config) -> kept::Bounds {
+    let bytes = config.worktree.keep_mib.saturating_mul(1024 * 1024);
+    kept::Bounds { bytes, age: config.worktree.keep() }
 }
 
 /// The project's own template.

@@ -11,6 +11,7 @@
 //! <root>/staging/<attempt>         our index of it, and the objects made from it
 //! <root>/verify/<attempt>          the clean checkout of the result
 //! <root>/homes/<attempt>/…         a HOME for the agent, another for the verify commands
+//! <root>/kept/<attempt>            what a failed attempt leaves to the next (see [`crate::kept`])
 //! ```
 
 use std::collections::HashSet;
@@ -64,7 +65,7 @@ impl Root {
         std::fs::create_dir_all(path)?;
         std::fs::set_permissions(path, PermissionsExt::from_mode(0o700))?;
         let path = std::fs::canonicalize(path)?;
-        for folder in PER_ATTEMPT.into_iter().chain(["repositories", "git-home"]) {
+        for folder in PER_ATTEMPT.into_iter().chain(["repositories", "git-home", "kept"]) {
             std::fs::create_dir_all(path.join(folder))?;
         }
         Ok(Self(path))
@@ -241,7 +242,7 @@ async fn remove(path: PathBuf) -> io::Result<()> {
 
 /// Removes a folder with all that is in it, read-only folders included; that there is none is fine. A command that
 /// was killed this moment may still add a file, so it tries more than once.
-fn remove_tree(path: &Path) -> io::Result<()> {
+pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
     let mut tries = 0;
     loop {
         let removed = match std::fs::symlink_metadata(path) {

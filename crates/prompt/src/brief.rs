@@ -85,6 +85,8 @@ pub struct Found {
     /// The files with conflicts between an earlier result and what has landed meanwhile; none: there is no earlier result in the
     /// worktree.
     pub conflict: Option<Vec<String>>,
+    /// The earlier result in the worktree is what a failed attempt left, and the task goes on from there.
+    pub continued: bool,
 }
 
 /// A file of conventions.

@@ -118,7 +118,8 @@ fn everything() -> (Brief, Found) {
         }],
         protected: vec![text()],
     };
-    let found = Found { conventions: vec![Page { path: text(), text: text() }], conflict: Some(vec![text()]) };
+    let found =
+        Found { conventions: vec![Page { path: text(), text: text() }], conflict: Some(vec![text()]), continued: true };
     (brief, found)
 }
 
@@ -160,6 +161,7 @@ mod tests {
         let found = Found {
             conventions: vec![Page { path: "CLAUDE.md".to_owned(), text: "Be brief.".to_owned() }],
             conflict: Some(vec!["src/lib.rs".to_owned()]),
+            continued: false,
         };
         let text = Template::default().render(&brief(), &found).unwrap();
         assert!(text.starts_with("Task: 1.2 Add a greeting\n\nSection: Basics › Words\n"), "{text}");
@@ -181,6 +183,19 @@ mod tests {
         assert!(!text.contains("\n\n\n"), "{text}");
         let bare = Template::default().render(&Brief::default(), &Found::default()).unwrap();
         assert!(!bare.contains("Steps") && !bare.contains("conflict") && bare.contains("Rules:"), "{bare}");
+    }
+
+    #[test]
+    fn an_attempt_that_goes_on_with_an_earlier_one_is_told_so() {
+        let told = |conflict: &[&str]| {
+            let conflict = Some(conflict.iter().map(|file| (*file).to_owned()).collect());
+            Template::default().render(&brief(), &Found { conflict, continued: true, ..Found::default() }).unwrap()
+        };
+        let whole = told(&[]);
+        assert!(whole.contains("keep what is good, and mend what went wrong.\n"), "{whole}");
+        assert!(!whole.contains("did not fit") && !whole.contains("conflict"), "{whole}");
+        let torn = told(&["src/lib.rs"]);
+        assert!(torn.contains("marks of a conflict in these files:\n- src/lib.rs\nSettle every conflict"), "{torn}");
     }
 
     #[test]
@@ -214,7 +229,7 @@ mod tests {
                 Page { path: "a".to_owned(), text: "x".repeat(100_000) },
                 Page { path: "b".to_owned(), text: "y".repeat(100_000) },
             ],
-            conflict: None,
+            ..Found::default()
         };
         let text = Template::default().render(&brief, &found).unwrap();
         assert!(text.len() < 100_000, "{}", text.len());

@@ -25,6 +25,8 @@ use crate::run::{self, Ended};
 use state::restore;
 
 pub use program::{Program, Version, Versions};
+pub(crate) use state::copy_state;
+
 pub use progress::{AccountNotice, AccountStanding, Progress, Spent};
 
 /// An agent definition.
@@ -134,6 +136,19 @@ pub struct Conclusion {
 }
 
 impl Runtime {
+    /// What the configuration calls it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Script { .. } => "script",
+            Self::Command { .. } => "command",
+            Self::Claude(_) => "claude-code",
+            Self::Codex(_) => "codex",
+            Self::Gemini(_) => "gemini",
+            Self::Opencode(_) => "opencode",
+        }
+    }
+
     /// The API that the command speaks with its model; none: it is not known to speak with any.
     #[must_use]
     pub const fn api(&self) -> Option<Api> {

@@ -34,6 +34,20 @@ pub(super) fn restore(resume: &Resume, paths: &[&str], home: &Path) -> Result<()
     if found { Ok(()) } else { Err(format!("nothing of it is left in {}", state.display())) }
 }
 
+/// Copies the paths from the home of an attempt that is over to where they are kept, and answers whether there was anything. Links are
+/// left out, those on the way to a path as well: the agent may have put them there, and what they lead to is not its own.
+pub(crate) fn copy_state(home: &Path, to: &Path, paths: &[&str]) -> io::Result<bool> {
+    let mut found = false;
+    for path in paths {
+        let on_the_way = Path::new(path).ancestors().skip(1).map(|above| home.join(above));
+        let mut on_the_way = on_the_way.filter_map(|folder| fs::symlink_metadata(folder).ok());
+        if on_the_way.all(|folder| folder.is_dir()) {
+            found |= copy(&home.join(path), &to.join(path), DEPTH)?;
+        }
+    }
+    Ok(found)
+}
+
 /// Answers whether there was a file.
 fn copy(from: &Path, to: &Path, depth: usize) -> io::Result<bool> {
     let kind = match fs::symlink_metadata(from) {
@@ -61,6 +75,23 @@ fn copy(from: &Path, to: &Path, depth: usize) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_that_an_agent_leaves_in_its_home_lead_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let (outside, home, kept) = (dir.path().join("outside"), dir.path().join("home"), dir.path().join("kept"));
+        fs::create_dir_all(outside.join("projects")).unwrap();
+        fs::write(outside.join("projects/secret"), "secret").unwrap();
+        fs::create_dir(&home).unwrap();
+        std::os::unix::fs::symlink(&outside, home.join(".cli")).unwrap();
+        assert!(!copy_state(&home, &kept, &[".cli/projects"]).unwrap());
+        assert!(!kept.exists());
+        fs::remove_file(home.join(".cli")).unwrap();
+        fs::create_dir_all(home.join(".cli/projects")).unwrap();
+        fs::write(home.join(".cli/projects/1.jsonl"), "said").unwrap();
+        assert!(copy_state(&home, &kept, &[".cli/projects", ".cli/none"]).unwrap());
+        assert_eq!(fs::read_to_string(kept.join(".cli/projects/1.jsonl")).unwrap(), "said");
+    }
 
     #[test]
     fn what_is_kept_of_a_conversation_is_copied_and_links_are_not_followed() {

@@ -4,11 +4,13 @@
 mod daemons;
 mod fixture;
 mod front;
+mod kept;
 mod landing;
 mod leftovers;
 mod outcomes;
 mod processes;
 mod proof;
+mod remote;
 mod secrets;
 mod shim;
 mod speed;

@@ -21,15 +21,35 @@ pub struct WorktreeConfig {
     /// How much the executor's folder may hold, in MiB: with more, it takes no new work. 0: as much as there is.
     #[schemars(range(max = 1_073_741_824))]
     pub max_mib: u64,
+    /// How much of what failed attempts leave is kept for the attempts after them, in MiB: their work and their agents'
+    /// conversations. 0: nothing, and every attempt begins anew.
+    #[schemars(range(max = 1_048_576))]
+    pub keep_mib: u64,
+    /// How long it is kept, in hours.
+    #[schemars(range(min = 1, max = 8_760))]
+    pub keep_hours: u64,
 }
 
 impl Default for WorktreeConfig {
     fn default() -> Self {
-        Self { setup: Vec::new(), setup_limit_ms: 900_000, min_free_mib: 512, max_mib: 0 }
+        Self {
+            setup: Vec::new(),
+            setup_limit_ms: 900_000,
+            min_free_mib: 512,
+            max_mib: 0,
+            keep_mib: 512,
+            keep_hours: 72,
+        }
     }
 }
 
 impl WorktreeConfig {
+    /// How long what failed attempts leave is kept.
+    #[must_use]
+    pub const fn keep(&self) -> Duration {
+        Duration::from_secs(self.keep_hours.saturating_mul(60 * 60))
+    }
+
     /// How long each command may take.
     #[must_use]
     pub const fn setup_limit(&self) -> Duration {
