@@ -227,7 +227,7 @@ impl Store {
     fn all(&self) -> Vec<(PathBuf, Record)> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let mut all: Vec<_> = entries.filter_map(|entry| Some((entry.path(), read(&entry.path())?))).collect();
-        all.sort_by(|(_, one), (_, other)| (one.at_ms, one.number).cmp(&(other.at_ms, other.number)));
+        all.sort_by_key(|(_, one)| (one.at_ms, one.number));
         all
     }
 
@@ -293,5 +293,67 @@ fn read(folder: &Path) -> Option<Record> {
 fn remove(folder: &Path) {
     if let Err(error) = remove_tree(folder) {
         tracing::warn!(%error, folder = %folder.display(), "what is kept of an attempt could not be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATE: &[&str] = &[".cli/sessions"];
+
+    fn record(number: i64, at_ms: i64) -> Record {
+        Record {
+            task: "plan/1.1".to_owned(),
+            generation: 1,
+            number,
+            repository: "/r".to_owned(),
+            agent: "a".to_owned(),
+            runtime: "claude-code".to_owned(),
+            work: None,
+            session: Some("5a0c".to_owned()),
+            at_ms,
+        }
+    }
+
+    fn store(dir: &Path, bytes: u64) -> Store {
+        let folder = dir.join("kept");
+        fs::create_dir_all(&folder).unwrap();
+        Store::new(folder, Bounds { bytes, ..Bounds::default() })
+    }
+
+    #[test]
+    fn of_a_home_only_the_conversation_is_kept_and_without_one_there_is_none_to_go_on_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, home) = (store(dir.path(), 1 << 20), dir.path().join("home"));
+        fs::create_dir_all(home.join(".cli/sessions")).unwrap();
+        fs::write(home.join(".cli/credentials"), "secret").unwrap();
+        store.put("one", record(1, now_ms()), &dir.path().join("objects"), &home, STATE).unwrap();
+        assert_eq!(store.all()[0].1.session, None, "nothing was said yet");
+        fs::write(home.join(".cli/sessions/1.jsonl"), "said").unwrap();
+        store.put("two", record(2, now_ms()), &dir.path().join("objects"), &home, STATE).unwrap();
+        let (folder, kept) = store.all().pop().unwrap();
+        assert_eq!(kept.session.as_deref(), Some("5a0c"));
+        assert_eq!(fs::read_to_string(folder.join("state/.cli/sessions/1.jsonl")).unwrap(), "said");
+        assert!(!folder.join("state/.cli/credentials").exists());
+    }
+
+    #[test]
+    fn the_oldest_goes_first_and_what_was_never_finished_goes_at_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, home) = (store(dir.path(), 400_000), dir.path().join("home"));
+        fs::create_dir_all(home.join(".cli/sessions")).unwrap();
+        fs::write(home.join(".cli/sessions/1.jsonl"), vec![1; 150_000]).unwrap();
+        for number in 1..=3 {
+            let at_ms = now_ms() - 10 + number;
+            store.put(&number.to_string(), record(number, at_ms), &dir.path().join("objects"), &home, STATE).unwrap();
+        }
+        let numbers = |store: &Store| store.all().iter().map(|(_, record)| record.number).collect::<Vec<_>>();
+        assert_eq!(numbers(&store), [2, 3]);
+        fs::create_dir(store.folder.join(format!("{UNFINISHED}4"))).unwrap();
+        store.prune(now_ms());
+        assert_eq!(fs::read_dir(&store.folder).unwrap().count(), 2);
+        store.prune(i64::MAX);
+        assert_eq!(fs::read_dir(&store.folder).unwrap().count(), 0);
     }
 }
