@@ -1,52 +1,47 @@
 //! What becomes of an attempt that Claude Code works.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use agent_executor::job::{Account, Job, Outcome, Runtime};
-use agent_executor::pipeline::{self, Host, LogLine};
+use agent_executor::job::{Job, Outcome, Resume, Runtime};
+use agent_executor::runtime::AccountStanding;
 use agent_executor::runtime::claude::{Definition, Settings};
-use agent_executor::runtime::{AccountNotice, AccountStanding};
 use coditect_core::FailureClass;
-use coditect_service::config::SandboxConfig;
-use scripted_api::{Rule, Scenario, Server, Step};
+use scripted_api::{Fault, Rule, Scenario, Step};
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{Fixture, eventually, failed, landed, logged, pid_in, sandbox};
+use crate::fixture::{eventually, failed, landed, pid_in};
 use crate::program;
+use crate::stage::{KEY, Stage};
 
-const KEY: &str = "sk-test-0123456789abcdef";
-
-/// A repository, an API that plays a scenario, and the program.
-struct Stage {
-    fixture: Fixture,
-    api: Server,
+/// A stage, and Claude Code.
+struct Claude {
+    stage: Stage,
     program: String,
-    credential: String,
 }
 
-/// How an attempt went.
-struct Run {
-    outcome: Outcome,
-    log: Vec<LogLine>,
-    accounts: Vec<AccountNotice>,
+impl std::ops::Deref for Claude {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
 }
 
-impl Stage {
+impl std::ops::DerefMut for Claude {
+    fn deref_mut(&mut self) -> &mut Stage {
+        &mut self.stage
+    }
+}
+
+impl Claude {
     /// None where the program is not installed.
     async fn set(rules: Vec<Rule>) -> Option<Self> {
         let program = program::claude()?;
-        let api = Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), Scenario { rules }).await.unwrap();
-        Some(Self { fixture: Fixture::new(), api, program, credential: KEY.to_owned() })
+        Some(Self { stage: Stage::set(rules).await, program })
     }
 
     fn job(&self, key: &str) -> Job {
-        let mut job = self.fixture.job(key, "");
-        job.limits.silence = Duration::from_secs(60);
-        job.limits.kill_grace = Duration::from_secs(5);
-        job.runtime = Runtime::Claude(Box::new(Settings {
+        let runtime = Runtime::Claude(Box::new(Settings {
             program: self.program.clone(),
             model: None,
             max_turns: 10,
@@ -55,44 +50,7 @@ impl Stage {
             allowed_tools: ["Read", "Edit", "Write", "Bash"].map(str::to_owned).into(),
             definition: None,
         }));
-        job.brief.task.title = "Write it".to_owned();
-        job.account = Some(Account {
-            name: "main".to_owned(),
-            credential: "KEY_OF_MAIN".to_owned(),
-            base_url: Some(self.api.url()),
-            pass_to_agent: false,
-            budget_micros: 1_000_000,
-        });
-        job
-    }
-
-    async fn run(&mut self, job: &Job) -> Run {
-        let path = std::env::var("PATH").unwrap();
-        let env = [("PATH", path.as_str()), ("KEY_OF_MAIN", &self.credential), ("OTHER_SECRET", "not-for-agents")];
-        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        // The folder belongs to one host at a time.
-        let host = Host::open(&self.fixture.path("other-executor"), crate::fixture::SHIM.into(), &[]).unwrap();
-        let write = vec![self.fixture.path("shared").to_string_lossy().into_owned()];
-        let host = host.with_env(env).with_sandbox(sandbox(&SandboxConfig { write, ..SandboxConfig::default() }));
-        let accounts = Arc::new(Mutex::new(Vec::new()));
-        let (control, log) = logged();
-        let told = Arc::clone(&accounts);
-        let control = control.with_account(move |notice| told.lock().unwrap().push(notice));
-        let outcome = pipeline::run(job, &host, &control, CancellationToken::new()).await;
-        drop(control);
-        let log = log.await.unwrap();
-        let accounts = accounts.lock().unwrap().clone();
-        Run { outcome, log, accounts }
-    }
-}
-
-impl Run {
-    fn said(&self) -> String {
-        self.log.iter().map(|line| format!("{}: {}\n", line.kind.as_str(), line.text)).collect()
-    }
-
-    fn standings(&self) -> Vec<AccountStanding> {
-        self.accounts.iter().map(|notice| notice.standing).collect()
+        self.stage.job(key, runtime, "")
     }
 }
 
@@ -116,7 +74,7 @@ async fn a_task_is_written_verified_and_landed_and_nothing_of_the_run_is_left() 
     let hidden =
         "setsid tail -f /dev/null > /dev/null 2>&1 & echo $! > pid.txt; env; cat /proc/$PPID/environ | tr '\\0' '\\n'";
     steps.insert(1, Step::tool("Bash", json!({ "command": hidden, "description": "look" })));
-    let Some(mut stage) = Stage::set(vec![Rule::steps("Task: 1.1 ", steps)]).await else { return };
+    let Some(stage) = Claude::set(vec![Rule::steps("Task: 1.1 ", steps)]).await else { return };
     // A repository cannot make the program run what it likes.
     let hook =
         json!({ "hooks": { "SessionStart": [{ "hooks": [{ "type": "command", "command": "touch hooked" }] }] } });
@@ -150,9 +108,10 @@ async fn a_task_is_written_verified_and_landed_and_nothing_of_the_run_is_left() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
 async fn definition_and_instructions_of_the_repository_reach_the_model() {
     let with = |text: &str| Rule::steps(text, writes());
-    let Some(mut stage) = Stage::set(vec![with("Always be brief, says the house.")]).await else { return };
+    let Some(stage) = Claude::set(vec![with("Always be brief, says the house.")]).await else { return };
     std::fs::write(stage.fixture.origin().join("CLAUDE.md"), "Always be brief, says the house.\n").unwrap();
     stage.fixture.git(&["add", "."]);
     stage.fixture.git(&["commit", "-qm", "instructions"]);
@@ -172,10 +131,11 @@ async fn definition_and_instructions_of_the_repository_reach_the_model() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
 async fn a_limit_without_a_known_end_is_the_accounts_and_the_task_works_later() {
     let limit = Rule::fail(429, "rate_limit_error", "This would exceed your limit.").with_header("retry-after", "3600");
     let rules = vec![Rule { times: Some(1), ..limit }, Rule::steps("Task: 1.1 ", writes())];
-    let Some(mut stage) = Stage::set(rules).await else { return };
+    let Some(stage) = Claude::set(rules).await else { return };
     let job = stage.job("1.1");
     let run = stage.run(&job).await;
     failed(&run.outcome, FailureClass::RateLimited);
@@ -186,13 +146,14 @@ async fn a_limit_without_a_known_end_is_the_accounts_and_the_task_works_later() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
 async fn a_limit_of_a_subscription_says_when_it_ends() {
     let limit = Rule::fail(429, "rate_limit_error", "Used up.")
         .with_header("anthropic-ratelimit-unified-status", "rejected")
         .with_header("anthropic-ratelimit-unified-reset", "1999999999")
         .with_header("anthropic-ratelimit-unified-representative-claim", "five_hour")
         .with_header("x-should-retry", "false");
-    let Some(mut stage) = Stage::set(vec![limit]).await else { return };
+    let Some(mut stage) = Claude::set(vec![limit]).await else { return };
     stage.credential = "sk-ant-oat01-0123456789abcdef".to_owned();
     let mut job = stage.job("1.1");
     job.account.as_mut().unwrap().pass_to_agent = true;
@@ -204,12 +165,13 @@ async fn a_limit_of_a_subscription_says_when_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
 async fn a_refused_credential_ends_the_run_at_once() {
     let rules = vec![
         Rule { credential: Some(KEY.to_owned()), ..Rule::fail(401, "authentication_error", "invalid x-api-key") },
         Rule::steps("Task: ", writes()),
     ];
-    let Some(mut stage) = Stage::set(rules).await else { return };
+    let Some(mut stage) = Claude::set(rules).await else { return };
     let began = Instant::now();
     let run = stage.run(&stage.job("1.1")).await;
     let (message, _) = failed(&run.outcome, FailureClass::Auth);
@@ -223,8 +185,9 @@ async fn a_refused_credential_ends_the_run_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
 async fn a_run_beyond_its_time_is_killed_with_what_its_tools_started() {
-    let Some(mut stage) = Stage::set(Vec::new()).await else { return };
+    let Some(stage) = Claude::set(Vec::new()).await else { return };
     let file = stage.fixture.shared("pid");
     let command = format!("echo $$ > {}; tail -f /dev/null", file.display());
     let steps = vec![Step::tool("Bash", json!({ "command": command, "description": "wait" }))];
@@ -239,9 +202,10 @@ async fn a_run_beyond_its_time_is_killed_with_what_its_tools_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
 async fn turns_and_money_are_bounded_and_wrong_settings_are_told() {
     let steps = vec![Step::tool("Bash", json!({ "command": "true", "description": "nothing" }))];
-    let Some(mut stage) = Stage::set(vec![Rule::steps("Task: ", steps)]).await else { return };
+    let Some(stage) = Claude::set(vec![Rule::steps("Task: ", steps)]).await else { return };
     let mut job = stage.job("1.1");
     edit(&mut job, |settings| settings.max_turns = 2);
     failed(&stage.run(&job).await.outcome, FailureClass::TurnLimit);
@@ -256,12 +220,102 @@ async fn turns_and_money_are_bounded_and_wrong_settings_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
 async fn a_tool_that_is_not_allowed_explains_why_nothing_changed() {
-    let Some(mut stage) = Stage::set(vec![Rule::steps("Task: ", writes())]).await else { return };
+    let Some(stage) = Claude::set(vec![Rule::steps("Task: ", writes())]).await else { return };
     let mut job = stage.job("1.1");
     edit(&mut job, |settings| settings.allowed_tools = vec!["Read".to_owned()]);
     let run = stage.run(&job).await;
     let (message, _) = failed(&run.outcome, FailureClass::NoChange);
     assert!(message.contains("not allowed (Write)"), "{message}");
     assert!(run.said().contains("denied: Write: "), "{}", run.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
+async fn a_short_limit_is_waited_out() {
+    let limit = Rule::fail(429, "rate_limit_error", "Slow down.").with_header("retry-after", "1").times(2);
+    let Some(stage) = Claude::set(vec![limit, Rule::steps("Task: ", writes())]).await else { return };
+    let run = stage.run(&stage.job("1.1")).await;
+    landed(&run.outcome);
+    assert!(run.said().contains("retry: rate_limit (status 429), try 1 of"), "{}", run.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
+async fn an_overloaded_service_is_given_up_and_costs_the_task_nothing() {
+    let Some(stage) = Claude::set(vec![Rule::fail(529, "overloaded_error", "Overloaded")]).await else { return };
+    let run = stage.run(&stage.job("1.1")).await;
+    failed(&run.outcome, FailureClass::Overloaded);
+    assert!(run.standings().is_empty(), "{:?}", run.accounts);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
+async fn an_unpaid_bill_is_the_accounts_matter() {
+    let message = "Your credit balance is too low to access the API. Please go to Plans & Billing to upgrade.";
+    let Some(stage) = Claude::set(vec![Rule::fail(400, "invalid_request_error", message)]).await else { return };
+    let run = stage.run(&stage.job("1.1")).await;
+    let (said, _) = failed(&run.outcome, FailureClass::Auth);
+    assert!(said.to_lowercase().contains("credit balance"), "{said}");
+    assert_eq!(run.standings(), [AccountStanding::Auth]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
+async fn a_service_that_does_not_answer_ends_in_silence() {
+    for fault in [Fault::Hang, Fault::Stall] {
+        let Some(stage) = Claude::set(vec![Rule::fault(fault)]).await else { return };
+        let mut job = stage.job("1.1");
+        job.limits.silence = Duration::from_secs(6);
+        let run = stage.run(&job).await;
+        failed(&run.outcome, FailureClass::Silent);
+        stage.fixture.assert_nothing_runs();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
+async fn a_service_that_answers_nonsense_is_not_the_agents_fault() {
+    let Some(stage) = Claude::set(vec![Rule::fault(Fault::Malformed)]).await else { return };
+    let run = stage.run(&stage.job("1.1")).await;
+    failed(&run.outcome, FailureClass::Overloaded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: cargo xtask real-cli"]
+async fn a_program_that_is_killed_leaves_nothing_and_the_conversation_goes_on_in_the_next_attempt() {
+    let Some(stage) = Claude::set(Vec::new()).await else { return };
+    let state = stage.shared();
+    let kill = format!(
+        "mkdir -p {0}/.claude; cp -r $CLAUDE_CONFIG_DIR/projects {0}/.claude/; setsid tail -f /dev/null & kill -9 $PPID",
+        state.display()
+    );
+    let mut steps = vec![Step::tool("Bash", json!({ "command": kill, "description": "kill" }))];
+    steps.extend(writes());
+    stage.api.play(Scenario { rules: vec![Rule::steps("Task: 1.1 ", steps)] });
+    let run = stage.run(&stage.job("1.1")).await;
+    let (message, _) = failed(&run.outcome, FailureClass::AgentError);
+    assert!(message.contains("in its work"), "{message}");
+    stage.fixture.assert_nothing_runs();
+
+    let files = std::fs::read_dir(state.join(".claude/projects")).unwrap().flatten();
+    let files = files.flat_map(|folder| std::fs::read_dir(folder.path()).unwrap().flatten());
+    let transcript = files.map(|file| file.path()).find(|path| path.extension().is_some_and(|end| end == "jsonl"));
+    let session_id = transcript.unwrap().file_stem().unwrap().to_str().unwrap().to_owned();
+    let mut job = stage.job("1.1");
+    job.resume = Some(Resume { session_id, state: state.clone() });
+    let run = stage.run(&job).await;
+    // It went on at the second step: the first would have killed it again.
+    landed(&run.outcome);
+    assert_eq!(stage.fixture.show("1.1.txt"), "Write it");
+
+    // One that is not known ends in a new one, within the same attempt.
+    stage.api.play(Scenario { rules: vec![Rule::steps("Task: 1.2 ", writes())] });
+    let mut job = stage.job("1.2");
+    job.resume = Some(Resume { session_id: "5a0c7a52-0000-4000-8000-000000000000".to_owned(), state });
+    let run = stage.run(&job).await;
+    landed(&run.outcome);
+    let notes = &run.outcome.evidence().notes;
+    assert!(notes.iter().any(|note| note.contains("could not go on, and a new one began")), "{notes:?}");
 }
