@@ -161,7 +161,7 @@ fn opencode_that_goes_on_beyond_its_steps_is_stopped() {
     let more = finish("tool-calls");
     let stream = lines(&[STEP, &more, STEP, &more, STEP, &more, STEP, &more]);
     let replay = replay_to(Box::new(opencode::Session::new(2)), &stream, 0, "");
-    assert_eq!(replay.stopped_after, Some(8));
+    assert_eq!(replay.stopped_after, Some(6));
     replay.failed(TurnLimit);
 }
 

@@ -14,6 +14,10 @@ use crate::run::{End, Ended};
 /// How much of standard error a message repeats.
 const TAIL: usize = 2_000;
 
+/// What the program says where the service cannot be reached, or what it answers is no answer.
+const UNREACHABLE: [&str; 5] =
+    ["Request timed out", "empty or malformed response", "JSON Parse error", "Connection error", "Unable to connect"];
+
 /// What was seen of a run.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -115,10 +119,7 @@ fn api_error(seen: &Seen, verdict: &Verdict, said: &str) -> Failure {
     if matches!(status, Some(500..)) {
         return Failure::new(Class::Overloaded, format!("the model's service fails: {said}"));
     }
-    let unreachable = verdict.api_error == "connection_failed"
-        || ["Request timed out", "empty or malformed response", "Connection error", "Unable to connect"]
-            .iter()
-            .any(|words| text.contains(words));
+    let unreachable = verdict.api_error == "connection_failed" || UNREACHABLE.iter().any(|words| text.contains(words));
     if unreachable {
         return Failure::new(Class::Overloaded, format!("the model's service cannot be reached: {said}"));
     }

@@ -71,8 +71,8 @@ pub fn prepare(
             "options": { "baseURL": base_url, "apiKey": format!("{{env:{KEY}}}") },
             "models": { &model: {} },
         } },
-        // At its last step the agent is asked for its last words.
-        "agent": { "build": { "steps": max_turns } },
+        // At its last step the agent is only asked for its last words.
+        "agent": { "build": { "steps": max_turns.saturating_add(1) } },
         "permission": Value::Object(permission),
     });
     let mut env: Vec<_> = SWITCHES.map(|name| (name.to_owned(), "1".to_owned())).into();
@@ -122,7 +122,7 @@ mod tests {
             let text = prepared.env.iter().find(|(name, _)| name == "OPENCODE_CONFIG_CONTENT").unwrap().1.clone();
             let config: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(config["provider"][OWN]["options"]["baseURL"], url);
-            assert_eq!(config["agent"]["build"]["steps"], 7);
+            assert_eq!(config["agent"]["build"]["steps"], 8);
             let permission: Vec<_> = config["permission"].as_object().unwrap().iter().collect();
             assert!(permission.contains(&(&"*".to_owned(), &json!("deny"))), "{permission:?}");
             assert!(text.find("\"*\"") < text.find("\"bash\""), "{text}");

@@ -14,10 +14,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// A run with so many turns at most. The program is told, too, and lets the agent say its last words beyond them.
+    /// A run with so many turns at most. In the next one the program lets the agent say its last words, which come too late.
     #[must_use]
     pub fn new(max_turns: u32) -> Self {
-        Self { course: Course::new("opencode", "executor.opencode", max_turns.saturating_add(1), false) }
+        Self { course: Course::new("opencode", "executor.opencode", max_turns, false) }
     }
 
     fn told(&mut self, event: &Value, heard: &mut Heard) {
