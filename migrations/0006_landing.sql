@@ -9,6 +9,8 @@ CREATE TABLE deliveries (
     at_ms BIGINT NOT NULL,
     -- How often the task's result had gone back to an agent by itself before.
     round BIGINT NOT NULL,
+    -- What was said before is known already: when the one before it was decided on, or 0.
+    since_ms BIGINT NOT NULL,
     -- 1: it is to be put to people as a pull request.
     requested BIGINT NOT NULL,
     -- The pull request, once it is open.

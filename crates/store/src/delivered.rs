@@ -12,7 +12,7 @@ use crate::{Store, StoreError, Tx};
 
 macro_rules! delivery_columns {
     () => {
-        "d.attempt_id, d.task_id, d.generation, d.branch, d.commit_id, d.at_ms, d.round, d.requested, d.number, d.url, \
+        "d.attempt_id, d.task_id, d.generation, d.branch, d.commit_id, d.at_ms, d.round, d.since_ms, d.requested, d.number, d.url, \
          d.trouble, d.verdict, d.decided_by, d.decided_at_ms"
     };
 }
@@ -43,6 +43,8 @@ pub struct Delivered {
     pub at_ms: i64,
     /// How often the task's result had gone back to an agent by itself before.
     pub round: i64,
+    /// What was said before, in epoch milliseconds, is known already: when the one before it was decided on, or 0.
+    pub since_ms: i64,
     /// The pull request, once it is open.
     pub request: Option<PullRequest>,
     /// What the forge refused last, if it did.
@@ -132,13 +134,15 @@ impl Tx {
         result: &Deliver,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        let round = match self.delivered(task, generation).await? {
+        let last = self.delivered(task, generation).await?.filter(|last| last.attempt != attempt);
+        let since_ms = last.as_ref().and_then(|last| last.decided_at_ms).unwrap_or(0);
+        let round = match last {
             Some(last) if last.verdict == Some(DeliveryVerdict::SentBack) => last.round + 1,
             _ => 0,
         };
         sqlx::query(
-            "INSERT INTO deliveries (attempt_id, task_id, generation, branch, commit_id, at_ms, round, requested) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (attempt_id) DO NOTHING",
+            "INSERT INTO deliveries (attempt_id, task_id, generation, branch, commit_id, at_ms, round, since_ms, requested) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (attempt_id) DO NOTHING",
         )
         .bind(attempt.to_string())
         .bind(task.as_str())
@@ -147,6 +151,7 @@ impl Tx {
         .bind(keepable(&result.commit))
         .bind(now_ms)
         .bind(round)
+        .bind(since_ms)
         .bind(i64::from(result.requested))
         .execute(&mut *self.inner)
         .await
@@ -340,6 +345,7 @@ fn read(row: &AnyRow) -> Result<Delivered, StoreError> {
         },
         at_ms: get(row, "at_ms")?,
         round: get(row, "round")?,
+        since_ms: get(row, "since_ms")?,
         request: number.map(|number| PullRequest { number, url: url.unwrap_or_default() }),
         trouble: get(row, "trouble")?,
         verdict: verdict.map(known).transpose()?,

@@ -80,7 +80,8 @@ pub(crate) async fn what_is_sent_back_is_gone_on_with_and_the_rounds_are_counted
         assert!(last(database).await.goes_on());
         assert_eq!(state(database, round).await.1, Some(FailureClass::NotMerged));
         delivered(database, round + 1, true).await;
-        assert_eq!(last(database).await.round, i64::from(round));
+        let row = last(database).await;
+        assert_eq!((row.round, row.since_ms), (i64::from(round), 50));
     }
     let told = database.store.earlier_failures(&id("a"), 1, 3).await.unwrap();
     assert_eq!(told.iter().map(|failure| failure.message.as_str()).collect::<Vec<_>>(), ["make it blue"; 2]);
