@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The messages that the REST API answers with, or takes: one model for both.
-const REST: [&str; 36] = [
+const REST: [&str; 37] = [
     "Account",
     "Agent",
     "Answer",
@@ -12,6 +12,7 @@ const REST: [&str; 36] = [
     "Breaker",
     "Dependency",
     "Epic",
+    "DeliveredResult",
     "Event",
     "Figure",
     "ForecastResponse",

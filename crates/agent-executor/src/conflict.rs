@@ -1,4 +1,5 @@
-//! A result that conflicts with what landed meanwhile goes back to an agent, once, with the conflict in hand.
+//! A result that conflicts with what landed meanwhile goes back to an agent, once, with the conflict in hand. So does one that was
+//! left on a branch and not merged as it was: the next attempt goes on with it.
 //!
 //! The result is kept in the repository, under a ref of its own that no branch listing shows, so that the next attempt starts from it
 //! wherever it runs: its worktree is the target's tip merged with the result, with git's marks where the two do not fit. A result that
@@ -6,7 +7,7 @@
 
 use crate::candidate::Candidate;
 use crate::git::GitError;
-use crate::job::{Failure, Job};
+use crate::job::{Earlier, Failure, Job};
 use crate::publish;
 use crate::refs;
 use crate::repository::Repository;
@@ -17,6 +18,8 @@ use crate::workspace::Folders;
 pub(crate) struct InHand {
     /// The earlier result.
     commit: String,
+    /// It was left on a branch, and does not conflict of itself.
+    pub(crate) delivered: bool,
     /// The files in which it does not fit the target's tip; they have git's marks.
     pub(crate) files: Vec<String>,
 }
@@ -44,7 +47,25 @@ pub(crate) async fn take(
         return Ok(None);
     }
     let files = merge(repository, folders, job, tip, &commit).await?;
-    Ok(files.map(|files| InHand { commit, files }))
+    Ok(files.map(|files| InHand { commit, delivered: false, files }))
+}
+
+/// Merges what was left on a branch into the agent's fresh worktree of `tip`, with what people have added there since; none if it is
+/// gone.
+pub(crate) async fn go_on(
+    repository: &Repository,
+    folders: &Folders,
+    job: &Job,
+    tip: &str,
+    earlier: &Earlier,
+) -> Result<Option<InHand>, Failure> {
+    let name = format!("refs/heads/{}", earlier.branch);
+    let commit = publish::tip_of(repository, &name).await?.unwrap_or_else(|| earlier.commit.clone());
+    if publish::fetch(repository, folders, &name, &commit).await?.is_none() {
+        return Ok(None);
+    }
+    let files = merge(repository, folders, job, tip, &commit).await?;
+    Ok(files.map(|files| InHand { commit, delivered: true, files }))
 }
 
 /// Merges a commit of an earlier attempt into the fresh worktree of `tip`, and says which files have git's marks of a conflict; none: it
@@ -78,5 +99,8 @@ pub(crate) async fn forget(
     job: &Job,
     had: &InHand,
 ) -> Result<(), GitError> {
+    if had.delivered {
+        return Ok(());
+    }
     refs::remove(repository, folders, job, &job.conflict_ref(), &had.commit).await
 }

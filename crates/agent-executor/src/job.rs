@@ -31,6 +31,10 @@ pub struct Job {
     pub repository: String,
     /// The branch results land on; made from the repository's current branch if it is not there.
     pub target_branch: String,
+    /// The branch that the result is left on, to be merged by others; none: it lands on the target branch.
+    pub leave_on: Option<String>,
+    /// What was left on a branch before, and is gone on with.
+    pub start_from: Option<Earlier>,
     /// What to start in the worktree.
     pub runtime: Runtime,
     /// The conversation of an earlier attempt that is to go on; none: a new one begins. A runtime that cannot go on begins a new
@@ -89,6 +93,15 @@ pub enum Runtime {
     Gemini(Box<gemini::Settings>),
     /// opencode.
     Opencode(Box<opencode::Settings>),
+}
+
+/// A result that an earlier attempt has left on a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// The branch of the repository; what people have added there since is part of it.
+    pub branch: String,
+    /// The commit, should the branch be gone.
+    pub commit: String,
 }
 
 /// A conversation with a model that an earlier attempt has begun.
@@ -175,6 +188,15 @@ pub enum Outcome {
         /// What proves it.
         evidence: Evidence,
     },
+    /// The result is verified, and left on a branch to be merged by others.
+    Delivered {
+        /// The branch of the repository.
+        branch: String,
+        /// The commit.
+        commit: String,
+        /// What proves it.
+        evidence: Evidence,
+    },
     /// The result is verified, and waits on a branch for a person's word because of what it changes.
     Held {
         /// The branch of the repository it was published on.
@@ -205,7 +227,10 @@ impl Outcome {
     #[must_use]
     pub const fn evidence(&self) -> &Evidence {
         match self {
-            Self::Landed { evidence, .. } | Self::Held { evidence, .. } | Self::Failed { evidence, .. } => evidence,
+            Self::Landed { evidence, .. }
+            | Self::Delivered { evidence, .. }
+            | Self::Held { evidence, .. }
+            | Self::Failed { evidence, .. } => evidence,
         }
     }
 }
@@ -335,6 +360,10 @@ impl Job {
                 "`{}` is no branch name; set `target_branch` to a valid one",
                 self.target_branch
             )));
+        }
+        if let Some(branch) = self.leave_on.as_deref().filter(|branch| !ref_safe(branch)) {
+            let prefix = "set `landing.branch_prefix` to what one can begin with";
+            return Err(Failure::config(format!("`{branch}` is no branch name; {prefix}")));
         }
         Ok(())
     }

@@ -99,7 +99,7 @@ impl Worth {
             | Class::ExecutorLost => (true, true, false),
             // The result of the one is kept in the repository (see `conflict`), the other has none.
             Class::MergeConflict | Class::NoChange => (false, true, true),
-            Class::Auth | Class::Config | Class::Cancelled | Class::Held => (false, false, false),
+            Class::Auth | Class::Config | Class::Cancelled | Class::Held | Class::NotMerged => (false, false, false),
         };
         Self { work, session, own_fault }
     }

@@ -171,16 +171,18 @@ fn entry(kept: &Kept) -> ResultEntry {
     let evidence = kept.outcome.evidence();
     let (outcome, failure, commit, message): (&str, Option<FailureClass>, _, _) = match &kept.outcome {
         Outcome::Landed { commit, .. } => ("landed", None, Some(commit.clone()), String::new()),
+        Outcome::Delivered { .. } => ("delivered", None, None, String::new()),
         Outcome::Held { flags, .. } => ("held", Some(FailureClass::Held), None, flags.join("\n")),
         Outcome::Failed { class, message, .. } => ("failed", Some(*class), None, message.clone()),
     };
     let reset_at_ms = match &kept.outcome {
         Outcome::Failed { reset_at_ms, .. } => *reset_at_ms,
-        Outcome::Landed { .. } | Outcome::Held { .. } => None,
+        Outcome::Landed { .. } | Outcome::Delivered { .. } | Outcome::Held { .. } => None,
     };
-    let (held, branch) = match &kept.outcome {
-        Outcome::Held { commit, branch, .. } => (Some(commit.clone()), Some(branch.clone())),
-        Outcome::Landed { .. } | Outcome::Failed { .. } => (None, None),
+    let (held, delivered, branch) = match &kept.outcome {
+        Outcome::Held { commit, branch, .. } => (Some(commit.clone()), None, Some(branch.clone())),
+        Outcome::Delivered { commit, branch, .. } => (None, Some(commit.clone()), Some(branch.clone())),
+        Outcome::Landed { .. } | Outcome::Failed { .. } => (None, None, None),
     };
     ResultEntry {
         task: kept.task.clone(),
@@ -195,6 +197,7 @@ fn entry(kept: &Kept) -> ResultEntry {
         tokens_out: evidence.tokens_out,
         commit,
         held,
+        delivered,
         branch,
         evidence: serde_json::to_string(evidence).ok(),
         message,

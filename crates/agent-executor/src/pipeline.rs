@@ -211,6 +211,7 @@ pub async fn run(job: &Job, host: &Host, control: &Control, cancel: Cancellation
         evidence,
         secrets,
         in_hand: None,
+        left: None,
         went: Went::default(),
     };
     let result = match job.check() {
@@ -231,6 +232,7 @@ pub async fn run(job: &Job, host: &Host, control: &Control, cancel: Cancellation
     proof::evidence::bound(&mut evidence);
     match result {
         Ok(Done::Landed(commit)) => Outcome::Landed { commit, evidence },
+        Ok(Done::Delivered { branch, commit }) => Outcome::Delivered { branch, commit, evidence },
         Ok(Done::Held { branch, commit, flags }) => Outcome::Held { branch, commit, flags, evidence },
         Err(Failure { class, message, reset_at_ms }) => Outcome::Failed { class, message, reset_at_ms, evidence },
     }
@@ -239,6 +241,7 @@ pub async fn run(job: &Job, host: &Host, control: &Control, cancel: Cancellation
 /// What an attempt that has not failed came to.
 enum Done {
     Landed(String),
+    Delivered { branch: String, commit: String },
     Held { branch: String, commit: String, flags: Vec<String> },
 }
 
@@ -253,6 +256,8 @@ struct Attempt<'a> {
     secrets: Vec<String>,
     /// What the worktree has of an earlier attempt.
     in_hand: Option<InHand>,
+    /// Where the branch that the result is to be left on was, if there was one.
+    left: Option<String>,
     went: Went,
 }
 
@@ -288,10 +293,17 @@ impl Attempt<'_> {
         if let Some(off) = self.host.sandbox().off() {
             self.control.say(off.to_owned());
         }
+        if let Some(branch) = &job.leave_on {
+            let name = format!("refs/heads/{branch}");
+            self.left = self.cancellable(async { Ok(publish::tip_of(&repository, &name).await?) }).await?;
+        }
         if let Some(approved) = &job.proof.approved {
-            return self.approved(&repository, approved).await.map(Done::Landed);
+            return self.approved(&repository, approved).await;
         }
         self.in_hand = self.cancellable(conflict::take(&repository, folders, job, &base)).await?;
+        if let (None, Some(earlier)) = (&self.in_hand, &job.start_from) {
+            self.in_hand = self.cancellable(conflict::go_on(&repository, folders, job, &base, earlier)).await?;
+        }
         let earlier = self.host.kept.take(&repository, folders, job, &base, self.in_hand.is_none());
         self.went.taken = self.cancellable(earlier).await?;
         if !job.setup.is_empty() {
@@ -318,15 +330,68 @@ impl Attempt<'_> {
         let judged = proof::judge(&changed.await?, &job.proof)?;
         self.evidence.notes.extend(judged.notes);
         self.enter(Phase::Verifying).await?;
-        if !judged.hold.is_empty() {
+        if job.leave_on.is_some() {
+            // People look at it before it is merged, and are told of this.
+            self.evidence.flags = judged.hold.iter().map(Flag::to_string).collect();
+        } else if !judged.hold.is_empty() {
             return self.hold(&repository, &commit, &judged.hold).await;
         }
-        match self.land(&repository, &commit, &base).await {
+        match self.finish(&repository, &commit, &base).await {
             Err(failure) if failure.class == FailureClass::NoChange && job.proof.changes == Changes::Optional => {
                 self.nothing(&repository, None).await.map(Done::Landed)
             }
-            landed => landed.map(Done::Landed),
+            done => done,
         }
+    }
+
+    /// Lands a result, or leaves it on its branch, whichever is asked for.
+    async fn finish(&mut self, repository: &Repository, result: &Candidate, base: &str) -> Result<Done, Failure> {
+        match &self.job.leave_on {
+            Some(branch) => self.leave(repository, result, base, branch).await,
+            None => self.land(repository, result, base).await.map(Done::Landed),
+        }
+    }
+
+    /// Merges and verifies a result, and leaves it on a branch. Nobody else puts anything there, so no turn is waited for.
+    async fn leave(
+        &mut self,
+        repository: &Repository,
+        result: &Candidate,
+        base: &str,
+        branch: &str,
+    ) -> Result<Done, Failure> {
+        let (job, folders) = (self.job, self.folders);
+        let tip = match self.cancellable(repository.tip(job)).await? {
+            Standing::Tip(tip) => tip,
+            Standing::Landed(commit) => return Ok(Done::Landed(self.already_landed(commit))),
+        };
+        let Candidate { commit, .. } = self.rebased(repository, result, base, &tip).await?;
+        self.verify(repository, &commit).await?;
+        self.enter(Phase::Landing).await?;
+        let moved = publish::move_from(repository, folders, job, &commit, branch, self.left.as_deref());
+        moved.instrument(trace::stage(Stage::Land)).await?;
+        self.control.say(format!("left on `{branch}` as {commit}, to be merged into `{}`", job.target_branch));
+        self.has_landed(repository, &commit).await;
+        Ok(Done::Delivered { branch: branch.to_owned(), commit })
+    }
+
+    /// The result on top of `tip`. One that conflicts is kept for the next attempt.
+    async fn rebased(
+        &self,
+        repository: &Repository,
+        result: &Candidate,
+        base: &str,
+        tip: &str,
+    ) -> Result<Candidate, Failure> {
+        if tip == base {
+            return Ok(result.clone());
+        }
+        let (job, folders) = (self.job, self.folders);
+        let rebased = self.cancellable(candidate::rebase(repository, folders, job, result, base, tip)).await;
+        if rebased.as_ref().is_err_and(|failure| failure.class == FailureClass::MergeConflict) {
+            conflict::keep(repository, folders, job, result).await;
+        }
+        rebased
     }
 
     /// Checks out what the attempt begins with.
@@ -370,7 +435,7 @@ impl Attempt<'_> {
     }
 
     /// Verifies and lands a result that a person has approved.
-    async fn approved(&mut self, repository: &Repository, approved: &Approved) -> Result<String, Failure> {
+    async fn approved(&mut self, repository: &Repository, approved: &Approved) -> Result<Done, Failure> {
         let (job, folders) = (self.job, self.folders);
         let Approved { commit, branch, by, flags } = approved;
         self.control.say(format!("no agent runs: {by} has approved {commit} on `{branch}`"));
@@ -382,11 +447,11 @@ impl Attempt<'_> {
         cancellable(self.cancel, described).await?;
         self.evidence.commit = Some(fetched.candidate.commit.clone());
         self.enter(Phase::Verifying).await?;
-        let landed = self.land(repository, &fetched.candidate, &fetched.base).await?;
+        let done = self.finish(repository, &fetched.candidate, &fetched.base).await?;
         if let Err(error) = proof::held::withdraw(repository, folders, job, approved).await {
             tracing::debug!(%error, branch, "the branch of an approved result could not be removed");
         }
-        Ok(landed)
+        Ok(done)
     }
 
     /// Completes a task that changes nothing: what is on the target branch is proved, and marked as this task's.
@@ -426,7 +491,7 @@ impl Attempt<'_> {
     }
 
     async fn verify(&mut self, repository: &Repository, commit: &str) -> Result<(), Failure> {
-        let Self { job, host, control, cancel, folders, evidence, secrets, in_hand: _, went: _ } = self;
+        let Self { job, host, control, cancel, folders, evidence, secrets, in_hand: _, left: _, went: _ } = self;
         let verifier = Verifier { host, repository, folders, job, control, cancel, secrets };
         verify::verify(verifier, commit, evidence).instrument(trace::stage(Stage::Verify)).await
     }
@@ -557,7 +622,7 @@ impl Attempt<'_> {
                 .as_ref()
                 .map(|in_hand| in_hand.files.clone())
                 .or_else(|| self.went.taken.work.clone()),
-            continued: self.went.taken.work.is_some(),
+            continued: self.in_hand.as_ref().map_or(self.went.taken.work.is_some(), |in_hand| in_hand.delivered),
         };
         let rendered = self.host.template.render(&job.brief, &found);
         rendered.map_err(|error| Failure::config(format!("the prompt cannot be made (prompt.template): {error}")))
@@ -619,15 +684,7 @@ impl Attempt<'_> {
                 Standing::Tip(tip) => tip,
                 Standing::Landed(commit) => return Ok(self.already_landed(commit)),
             };
-            let candidate = if tip == base {
-                result.clone()
-            } else {
-                let rebased = self.cancellable(candidate::rebase(repository, folders, job, result, base, &tip)).await;
-                if rebased.as_ref().is_err_and(|failure| failure.class == FailureClass::MergeConflict) {
-                    conflict::keep(repository, folders, job, result).await;
-                }
-                rebased?
-            };
+            let candidate = self.rebased(repository, result, base, &tip).await?;
             let holds = match &proved {
                 Some(at) => candidate::only_plans_differ(repository, folders, job, at, &tip).await?,
                 None => false,

@@ -1,6 +1,8 @@
 //! Publishing: a commit goes to a branch of its own in the repository, where people and their tools can see it. The
 //! target branch stays as it is.
 
+use coditect_core::FailureClass;
+
 use crate::candidate::Candidate;
 use crate::git::GitError;
 use crate::job::{Failure, Job};
@@ -24,14 +26,47 @@ pub async fn publish(
     commit: &str,
     branch: &str,
 ) -> Result<(), Failure> {
-    if let Some(place) = repository.checked_out_at(branch) {
-        return Err(Failure::config(format!(
-            "the branch `{branch}` is checked out in {}, and moving it would change that under its owner's hands; \
-             check out another branch there",
-            place.display()
-        )));
-    }
+    not_checked_out(repository, branch)?;
     put(repository, folders, job, commit, &format!("refs/heads/{branch}")).await
+}
+
+fn not_checked_out(repository: &Repository, branch: &str) -> Result<(), Failure> {
+    let Some(place) = repository.checked_out_at(branch) else { return Ok(()) };
+    Err(Failure::config(format!(
+        "the branch `{branch}` is checked out in {}, and moving it would change that under its owner's hands; check out \
+         another branch there",
+        place.display()
+    )))
+}
+
+/// Puts a commit on a branch that others may push to, if it still is where it was seen: what somebody has added meanwhile is not
+/// taken away.
+///
+/// # Errors
+/// [`FailureClass::MergeConflict`](coditect_core::FailureClass) where it has moved; otherwise as [`publish`].
+pub(crate) async fn move_from(
+    repository: &Repository,
+    folders: &Folders,
+    job: &Job,
+    commit: &str,
+    branch: &str,
+    seen: Option<&str>,
+) -> Result<(), Failure> {
+    not_checked_out(repository, branch)?;
+    let name = format!("refs/heads/{branch}");
+    let change = RefChange { name: name.clone(), from: seen.map(str::to_owned), to: commit.to_owned() };
+    let reason = format!("coditect: a result of {}", job.task);
+    let Err(error) = refs::change(repository, folders, job, &[change], &reason).await else { return Ok(()) };
+    // The ref tells what happened, also where the answer to a push that succeeded was lost.
+    match tip_of(repository, &name).await? {
+        Some(tip) if tip == commit => Ok(()),
+        tip if tip.as_deref() == seen => Err(error.into()),
+        tip => {
+            let now = tip.map_or("it is gone".to_owned(), |tip| format!("it is at {tip}"));
+            let message = format!("somebody has moved the branch `{branch}` while the task was worked on: {now}");
+            Err(Failure::new(FailureClass::MergeConflict, message))
+        }
+    }
 }
 
 /// Puts a commit on a ref that is ours, wherever that was before.

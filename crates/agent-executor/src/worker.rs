@@ -8,7 +8,9 @@ use coditect_core::FailureClass;
 use coditect_prompt::{Brief, Check, Predecessor, Task};
 use coditect_proto::v1::claim_attempt_response::Answer;
 use coditect_proto::v1::orchestrator_client::OrchestratorClient;
-use coditect_proto::v1::{self, ClaimAttemptRequest, GetAttemptRequest, RenewLeaseRequest, Specification};
+use coditect_proto::v1::{
+    self, ClaimAttemptRequest, EarlierResult, GetAttemptRequest, RenewLeaseRequest, Specification,
+};
 use coditect_queue::message::{LogLine as QueuedLine, ResultEntry, ResultKind, Work};
 use coditect_queue::{Delivery, Queue, Stream};
 use coditect_service::config::Live;
@@ -21,7 +23,7 @@ use tonic::transport::Channel;
 use tracing::{debug, info, warn};
 
 use crate::control::{Control, Fenced, LogLine, Phase};
-use crate::job::{Account, Author, Evidence, Job, Limits, Outcome};
+use crate::job::{Account, Author, Earlier, Evidence, Job, Limits, Outcome};
 use crate::outbox::{Kept, Outbox};
 use crate::pipeline::{self, Host};
 use crate::proof::{Approved, Changes, Demands};
@@ -78,6 +80,9 @@ impl Worker {
         let outcome = self.run(&specification, asked).await;
         match &outcome {
             Outcome::Landed { commit, .. } => info!(task = work.task, attempt = work.attempt, commit, "landed"),
+            Outcome::Delivered { branch, .. } => {
+                info!(task = work.task, attempt = work.attempt, branch, "left to be merged by others")
+            }
             Outcome::Held { branch, .. } => {
                 info!(task = work.task, attempt = work.attempt, branch, "held for a person")
             }
@@ -212,6 +217,11 @@ impl Worker {
             agent: specification.agent.clone(),
             repository: specification.repository.clone(),
             target_branch: specification.target_branch.clone(),
+            leave_on: Some(specification.leave_on.clone()).filter(|branch| !branch.is_empty()),
+            start_from: specification
+                .start_from
+                .clone()
+                .map(|EarlierResult { branch, commit }| Earlier { branch, commit }),
             runtime,
             resume: None,
             account,

@@ -70,6 +70,7 @@ impl BreakerScope {
             (
                 Self::Agent,
                 F::MergeConflict
+                | F::NotMerged
                 | F::RateLimited
                 | F::Overloaded
                 | F::Auth
@@ -80,6 +81,7 @@ impl BreakerScope {
             | (
                 Self::Account,
                 F::AgentError
+                | F::NotMerged
                 | F::Timeout
                 | F::Silent
                 | F::RateLimited

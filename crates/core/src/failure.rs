@@ -17,6 +17,8 @@ pub enum FailureClass {
     Held,
     /// The result does not apply to the target branch as it is now.
     MergeConflict,
+    /// People were asked to merge the result, and they or their checks ask for something else.
+    NotMerged,
     /// The agent said it was done and had changed nothing.
     NoChange,
     /// The wall-clock limit of the attempt passed.
@@ -43,11 +45,12 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every class, in the order of the documentation.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AgentError,
         Self::VerificationFailed,
         Self::Held,
         Self::MergeConflict,
+        Self::NotMerged,
         Self::NoChange,
         Self::Timeout,
         Self::Silent,
@@ -69,6 +72,7 @@ impl FailureClass {
             Self::VerificationFailed => "verification_failed",
             Self::Held => "held",
             Self::MergeConflict => "merge_conflict",
+            Self::NotMerged => "not_merged",
             Self::NoChange => "no_change",
             Self::Timeout => "timeout",
             Self::Silent => "silent",
@@ -85,11 +89,17 @@ impl FailureClass {
 
     /// Whether an attempt that failed this way counts against the task's bound of attempts.
     ///
-    /// A quota or a credential is an account's, not a task's; a lost executor and a cancellation are nobody's failure.
+    /// A quota or a credential is an account's, not a task's; a lost executor and a cancellation are nobody's failure. What is
+    /// not merged was proved, and how often it goes back has a bound of its own.
     #[must_use]
     pub const fn spends_attempt(self) -> bool {
         match self {
-            Self::RateLimited | Self::Overloaded | Self::Auth | Self::ExecutorLost | Self::Cancelled => false,
+            Self::RateLimited
+            | Self::Overloaded
+            | Self::Auth
+            | Self::ExecutorLost
+            | Self::Cancelled
+            | Self::NotMerged => false,
             Self::AgentError
             | Self::VerificationFailed
             | Self::Held

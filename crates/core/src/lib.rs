@@ -17,5 +17,5 @@ pub use failure::FailureClass;
 pub use id::{AttemptId, InvalidAttemptId, InvalidTaskId, TaskId, document_slug};
 pub use lifecycle::{Change, Lifecycle};
 pub use priority::{Priority, UnknownPriority};
-pub use retry::{InvalidRetryPolicy, RetryPolicy, Tally, Verdict};
+pub use retry::{InvalidRetryPolicy, RetryPolicy, Tally, Verdict, decide_unmerged};
 pub use state::{IllegalTransition, Service, TaskState, Trigger, transition};

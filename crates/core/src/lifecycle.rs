@@ -45,6 +45,11 @@ pub enum Change {
         /// The new attempt.
         attempt: AttemptId,
     },
+    /// [`Trigger::AwaitMerge`]: where the result waits, and what for.
+    Deliver {
+        /// In words.
+        reason: String,
+    },
     /// The attempt failed ([`Trigger::RetryLater`], [`Trigger::Requeue`], [`Trigger::AskPerson`], [`Trigger::GiveUp`]).
     Fail {
         /// What follows from it.
@@ -72,6 +77,7 @@ impl Change {
         match self {
             Self::Plain(trigger) | Self::Fail { trigger, .. } | Self::Intervene { trigger, .. } => *trigger,
             Self::Assign { .. } => Trigger::Assign,
+            Self::Deliver { .. } => Trigger::AwaitMerge,
         }
     }
 
@@ -80,7 +86,7 @@ impl Change {
     pub fn reason(&self) -> Option<&str> {
         let reason = match self {
             Self::Plain(_) | Self::Assign { .. } => None,
-            Self::Fail { reason, .. } => Some(reason.as_str()),
+            Self::Deliver { reason } | Self::Fail { reason, .. } => Some(reason.as_str()),
             Self::Intervene { reason, .. } => reason.as_deref(),
         };
         reason.filter(|reason| !reason.is_empty())
@@ -128,6 +134,10 @@ impl Lifecycle {
                 next.attempts_started += 1;
                 // What was said of an earlier attempt is not why this one is under way.
                 next.reason = None;
+            }
+            Change::Deliver { reason } => {
+                next.failure = None;
+                next.reason = Some(reason);
             }
             Change::Fail { class, reason, due_at_ms, .. } => {
                 next.attempts_spent += i64::from(class.spends_attempt());

@@ -121,9 +121,11 @@ impl RetryPolicy {
             return Verdict::AskPerson;
         }
         match class {
-            FailureClass::ExecutorLost | FailureClass::Cancelled | FailureClass::RateLimited | FailureClass::Auth => {
-                Verdict::Requeue
-            }
+            FailureClass::ExecutorLost
+            | FailureClass::Cancelled
+            | FailureClass::RateLimited
+            | FailureClass::Auth
+            | FailureClass::NotMerged => Verdict::Requeue,
             FailureClass::Overloaded => Verdict::RetryAt(now_ms + self.pause_ms(started, unit)),
             FailureClass::AgentError
             | FailureClass::VerificationFailed
@@ -137,6 +139,13 @@ impl RetryPolicy {
             | FailureClass::Config => Verdict::RetryAt(now_ms + self.pause_ms(spent, unit)),
         }
     }
+}
+
+/// What to do with a result that people were asked to merge, and that is asked to be different, where it has gone back to an agent
+/// `rounds` times already and may `max_rounds` times. What people close they do not want: that is no matter for an agent.
+#[must_use]
+pub const fn decide_unmerged(closed: bool, rounds: i64, max_rounds: i64) -> Verdict {
+    if closed || rounds >= max_rounds { Verdict::AskPerson } else { Verdict::Requeue }
 }
 
 impl Default for RetryPolicy {
@@ -177,6 +186,17 @@ mod tests {
         assert_eq!(policy.decide(FailureClass::MergeConflict, conflicts(2), 0, 1.0), Verdict::AskPerson);
         // What else goes wrong while a conflict is settled is no conflict.
         assert_eq!(policy.decide(FailureClass::VerificationFailed, conflicts(2), 0, 1.0), Verdict::RetryAt(4_000));
+    }
+
+    #[test]
+    fn what_is_not_merged_goes_back_so_often_and_what_is_closed_never() {
+        assert_eq!(
+            [0, 1, 2, 3].map(|rounds| decide_unmerged(false, rounds, 3) == Verdict::Requeue),
+            [true, true, true, false]
+        );
+        assert_eq!(decide_unmerged(false, 0, 0), Verdict::AskPerson);
+        assert_eq!(decide_unmerged(true, 0, 3), Verdict::AskPerson);
+        assert!(!FailureClass::NotMerged.spends_attempt());
     }
 
     #[test]

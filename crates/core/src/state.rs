@@ -340,11 +340,14 @@ pub const fn transition(from: TaskState, trigger: Trigger) -> Result<TaskState, 
         (T::AwaitMerge, S::Landing) => S::AwaitingMerge,
         (T::Merge, S::AwaitingMerge) => S::Completed,
         (T::RetryLater, S::Running | S::Verifying | S::Landing) => S::WaitingRetry,
-        (T::Requeue, S::Assigned | S::Running | S::Verifying | S::Landing) => S::Pending,
+        // From `awaiting_merge`: it was not merged, and an agent is to do something about it.
+        (T::Requeue, S::Assigned | S::Running | S::Verifying | S::Landing | S::AwaitingMerge) => S::Pending,
         (T::RetryDue, S::WaitingRetry) => S::Pending,
         (T::AskPerson, S::Running | S::Verifying | S::Landing | S::AwaitingMerge) => S::NeedsHuman,
         (T::GiveUp, S::Running | S::Verifying | S::Landing) => S::Failed,
-        (T::Retry, S::WaitingRetry | S::NeedsHuman | S::Failed | S::Cancelled | S::Skipped) => S::Pending,
+        (T::Retry, S::WaitingRetry | S::AwaitingMerge | S::NeedsHuman | S::Failed | S::Cancelled | S::Skipped) => {
+            S::Pending
+        }
         (
             T::Cancel,
             S::Pending

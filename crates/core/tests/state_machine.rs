@@ -91,13 +91,13 @@ fn any_change() -> impl Strategy<Value = Change> {
         Trigger::BeginVerify,
         Trigger::BeginLanding,
         Trigger::Land,
-        Trigger::AwaitMerge,
         Trigger::Merge,
         Trigger::RetryDue,
     ]);
     prop_oneof![
         plain.prop_map(Change::Plain),
         any::<[u8; 10]>().prop_map(|r| Change::Assign { attempt: AttemptId::from_parts(1, &r) }),
+        Just(Change::Deliver { reason: String::new() }),
         (fail, class).prop_map(|(trigger, class)| Change::Fail {
             trigger,
             class,

@@ -55,6 +55,15 @@ pub enum ForgeError {
 }
 
 impl ForgeError {
+    /// Whether it says nothing of what was asked, but of the forge, or of who asks: anything else would fare no better now.
+    #[must_use]
+    pub const fn is_of_the_forge(&self) -> bool {
+        match self {
+            Self::Settings(_) | Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => matches!(status, 401 | 403 | 429 | 500..=599),
+        }
+    }
+
     /// Whether the token does not allow to see it. A forge may say that a thing is not there which a token may not see.
     pub(crate) const fn is_not_for_us(&self) -> bool {
         matches!(self, Self::Refused { status: 403 | 404, .. })

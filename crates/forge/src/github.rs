@@ -111,7 +111,7 @@ pub(crate) async fn look(
     if details.state == "closed" {
         return Ok(Standing::Closed);
     }
-    let mut asks = reviews(client, &path, delivered.at_ms).await?;
+    let mut asks = reviews(client, &path, delivered.since_ms).await?;
     // What somebody else pushed since is theirs to mend.
     if details.head.sha == delivered.commit {
         if details.mergeable == Some(false) {

@@ -107,7 +107,7 @@ pub(crate) async fn look(
         "closed" => return Ok(Standing::Closed),
         _ => {}
     }
-    let mut asks = discussions(client, &path, delivered.at_ms).await?;
+    let mut asks = discussions(client, &path, delivered.since_ms).await?;
     // What somebody else pushed since is theirs to mend.
     if details.sha.as_ref() == Some(&delivered.commit) {
         if details.has_conflicts {

@@ -76,8 +76,8 @@ pub struct Request {
 pub struct Delivered {
     /// The commit.
     pub commit: String,
-    /// When, in milliseconds since 1970. What was asked for before is answered by it.
-    pub at_ms: i64,
+    /// What was said before, in milliseconds since 1970, is known already.
+    pub since_ms: i64,
 }
 
 /// How a request stands.

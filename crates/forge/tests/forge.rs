@@ -24,11 +24,11 @@ fn proposal() -> Proposal {
 }
 
 fn delivered() -> Delivered {
-    Delivered { commit: HEAD.to_owned(), at_ms: 0 }
+    Delivered { commit: HEAD.to_owned(), since_ms: 0 }
 }
 
 fn later() -> Delivered {
-    Delivered { at_ms: jiff::Timestamp::now().as_millisecond() + 60_000, ..delivered() }
+    Delivered { since_ms: jiff::Timestamp::now().as_millisecond() + 60_000, ..delivered() }
 }
 
 async fn asks(forge: &Forge, delivered: &Delivered) -> Vec<String> {
@@ -71,7 +71,7 @@ async fn a_request_is_open_merged_however_or_closed() {
 }
 
 #[tokio::test]
-async fn what_people_ask_for_is_told_with_its_place_until_it_is_settled_or_answered_by_a_later_commit() {
+async fn what_people_ask_for_is_told_with_its_place_until_it_is_settled_or_known_already() {
     for kind in BOTH {
         let (scripted, forge) = start(kind).await;
         forge.open(&proposal()).await.unwrap();
@@ -100,7 +100,7 @@ async fn checks_that_fail_and_conflicts_are_asked_for_only_of_our_own_commit() {
         assert_eq!(said.len(), 2, "{said:?}");
         assert_eq!(said[0], "it conflicts with the target branch");
         assert!(said[1].starts_with("the check `unit tests` has failed") && said[1].contains("https://"), "{said:?}");
-        let pushed = Delivered { commit: "0ther".to_owned(), at_ms: 0 };
+        let pushed = Delivered { commit: "0ther".to_owned(), since_ms: 0 };
         assert_eq!(asks(&forge, &pushed).await, Vec::<String>::new(), "somebody else has pushed since");
     }
 }

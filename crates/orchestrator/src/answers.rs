@@ -3,7 +3,8 @@
 use coditect_core::Lifecycle;
 use coditect_proto::v1;
 use coditect_store::{
-    AnswerRow, AttemptNotes, AttemptRow, DependencyRow, EpicRow, EventRow, HeldResult, HeldVerdict, LogRow, TaskBrief,
+    AnswerRow, AttemptNotes, AttemptRow, Delivered, DeliveryVerdict, DependencyRow, EpicRow, EventRow, HeldResult,
+    HeldVerdict, LogRow, TaskBrief,
 };
 use serde::Deserialize;
 
@@ -85,6 +86,29 @@ pub(crate) fn held(row: HeldResult, life: &Lifecycle) -> v1::HeldResult {
         commit: row.result.commit,
         flags: row.result.flags,
         at_ms: row.at_ms,
+        verdict: verdict.to_owned(),
+        decided_by: row.decided_by,
+        decided_at_ms: row.decided_at_ms,
+    }
+}
+
+/// A result that was left on a branch, of a task that is where `life` says.
+pub(crate) fn delivered(row: Delivered, life: &Lifecycle) -> v1::DeliveredResult {
+    let verdict = match row.verdict {
+        Some(verdict) => verdict.as_str(),
+        None if row.waits(life) => "waiting",
+        None => DeliveryVerdict::Dropped.as_str(),
+    };
+    let (number, url) = row.request.map(|request| (request.number, request.url)).unzip();
+    v1::DeliveredResult {
+        attempt: row.attempt.to_string(),
+        branch: row.result.branch,
+        commit: row.result.commit,
+        at_ms: row.at_ms,
+        round: row.round,
+        number,
+        url,
+        trouble: row.trouble,
         verdict: verdict.to_owned(),
         decided_by: row.decided_by,
         decided_at_ms: row.decided_at_ms,

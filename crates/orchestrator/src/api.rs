@@ -90,6 +90,7 @@ impl Api for Orchestrator {
         let id = &row.id;
         let brief = self.brief(id).await?;
         let held = self.store.held(id, row.life.generation).await.map_err(internal)?;
+        let delivered = self.store.delivered(id, row.life.generation).await.map_err(internal)?;
         let place = Place::of(&row.life, row.human).with_held(held.as_ref(), &row.life);
         let (verify, verify_sources) = proofs(&row, &self.config().verify.commands).into_iter().unzip();
         let actions = Action::ALL.into_iter().filter(|action| action.applies(place));
@@ -110,6 +111,7 @@ impl Api for Orchestrator {
             verify_sources,
             changes: row.changes.as_str().to_owned(),
             held: held.map(|held| answers::held(held, &row.life)),
+            delivered: delivered.map(|delivered| answers::delivered(delivered, &row.life)),
             description: row.description,
             steps: row.steps,
             acceptance: row.acceptance,

@@ -42,7 +42,7 @@ pub(crate) enum Action {
     Retry,
     /// Tell its agents something, and try it again.
     Answer,
-    /// Take its result as it is: what is held lands; what was never landed counts as done.
+    /// Take its result as it is: what is held lands; what was never landed, or was merged by others, counts as done.
     Approve,
     /// Give it to an agent.
     Assign,
@@ -79,7 +79,10 @@ impl Action {
             (Self::Retry, _) => Some(Trigger::Retry),
             (Self::Skip, _) => Some(Trigger::Skip),
             (Self::Cancel, _) => Some(Trigger::Cancel),
-            (Self::Answer, TaskState::NeedsHuman | TaskState::Failed | TaskState::WaitingRetry)
+            (
+                Self::Answer,
+                TaskState::NeedsHuman | TaskState::Failed | TaskState::WaitingRetry | TaskState::AwaitingMerge,
+            )
             | (Self::Assign, TaskState::NeedsHuman | TaskState::Failed) => Some(Trigger::Retry),
             (Self::Approve, TaskState::AwaitingMerge) => Some(Trigger::Merge),
             // An executor lands exactly what is held.
@@ -166,6 +169,9 @@ impl Orchestrator {
             }
             if let (Action::Approve, Some(held)) = (word.action, &held) {
                 tx.approve_held(held.attempt, &word.actor, now_ms).await?;
+            }
+            if word.action == Action::Answer {
+                tx.go_on_with_delivered(task, seen.generation).await?;
             }
         }
         tx.commit().await?;

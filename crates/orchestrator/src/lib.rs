@@ -14,8 +14,10 @@ mod insight;
 mod interventions;
 mod logs;
 mod metrics;
+mod proposal;
 mod questions;
 mod reconcile;
+mod requests;
 mod results;
 mod specification;
 mod status;
@@ -28,7 +30,7 @@ use std::sync::Arc;
 use coditect_core::{Clock, RetryPolicy};
 use coditect_proto::v1::orchestrator_server::{OrchestratorServer, SERVICE_NAME};
 use coditect_queue::Queue;
-use coditect_service::config::Live;
+use coditect_service::config::{LandingMode, Live};
 use coditect_service::grpc::Api;
 use coditect_service::leadership::{self, Term};
 use coditect_service::metrics::at_scrape;
@@ -47,6 +49,8 @@ pub struct Orchestrator {
     clock: SystemClock,
     /// Wakes the reconcile loop.
     wake: Arc<Notify>,
+    /// Wakes the loop that looks after pull requests.
+    delivered: Arc<Notify>,
     /// Since when it is certain that leases could be renewed: the beginning of the term.
     started_at_ms: i64,
     insight: Arc<tokio::sync::Mutex<insight::Insight>>,
@@ -60,6 +64,10 @@ pub struct Orchestrator {
 /// What keeps it from starting: the configuration, the database, an address in use.
 pub async fn run(service: Service) -> anyhow::Result<()> {
     let config = Arc::clone(&service.config);
+    if config.landing.mode == LandingMode::PullRequest {
+        // What cannot be opened is to be known before any work is done for it.
+        requests::forge(&config)?;
+    }
     let listener = http::listen(&service).await?;
     let Some(store) = database::open(&service, Durability::Full).await else { return Ok(()) };
     let clock = SystemClock;
@@ -68,6 +76,7 @@ pub async fn run(service: Service) -> anyhow::Result<()> {
         queue: Queue::connect(config.redis.url.expose(), &config.project.name)?,
         retry: RetryPolicy::try_from(&config.retry)?,
         wake: Arc::default(),
+        delivered: Arc::default(),
         started_at_ms: clock.now_ms(),
         insight: Arc::default(),
         transitions: http::Transitions::default(),
@@ -105,6 +114,7 @@ impl Orchestrator {
             self.clone().consume_results(term.ended.clone()),
             self.clone().drain_logs(term.ended.clone()),
             self.clone().keep_backups(term.ended.clone()),
+            self.clone().watch_requests(term.ended.clone()),
             ticker::run("orchestrator", every, &self.wake, &term.ended, || self.reconcile()),
         );
     }

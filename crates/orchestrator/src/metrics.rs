@@ -18,8 +18,13 @@ use crate::figures::figures;
 const EXECUTOR_SEEN_MS: i64 = 15_000;
 
 /// The gates that refuse results, and the failures by which they do.
-const GATES: [(&str, &str); 4] =
-    [("verify", "verification_failed"), ("merge", "merge_conflict"), ("change", "no_change"), ("held", "held")];
+const GATES: [(&str, &str); 5] = [
+    ("verify", "verification_failed"),
+    ("merge", "merge_conflict"),
+    ("change", "no_change"),
+    ("held", "held"),
+    ("review", "not_merged"),
+];
 
 impl Orchestrator {
     /// What is known now. What cannot be looked up is left out.

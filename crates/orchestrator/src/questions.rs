@@ -1,7 +1,7 @@
 //! What a person is asked when a task cannot go on by itself: what happened, and a question with what to do about it. Pure.
 
 use coditect_core::FailureClass;
-use coditect_store::HoldResult;
+use coditect_store::{Deliver, HoldResult};
 
 /// Why a person is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,10 @@ pub(crate) enum Why {
     CannotStart,
     /// A result waits for a person's word.
     Held,
+    /// Its pull request was closed and not merged.
+    Closed,
+    /// It went back to an agent so often because of what was said of it, and is still asked to be different.
+    Unmerged(i64),
     /// Its results conflict with what lands meanwhile, again and again.
     Conflicts,
     /// That was the last attempt.
@@ -44,6 +48,17 @@ pub(crate) fn question(key: &str, class: FailureClass, message: Option<&str>, wh
              others (give it a dependency), or be tried again now (`coditect task retry {key}`)?",
             first = if first.is_empty() { class.as_str() } else { first }.trim_end_matches('.'),
         ),
+        Why::Closed => format!(
+            "{first}. Is it not wanted? Then `coditect task cancel {key}` or `skip`. Else say what should be different with \
+             `coditect task answer {key} TEXT`, or have it done from the beginning with `coditect task retry {key}`.",
+            first = if first.is_empty() { class.as_str() } else { first }.trim_end_matches('.'),
+        ),
+        Why::Unmerged(rounds) => format!(
+            "An agent was given it back {}, and it is asked to be different still: {first}. What should be done about it? Say \
+             so with `coditect task answer {key} TEXT`; where it was merged all the same, `coditect task approve {key}`.",
+            if rounds == 1 { "once".to_owned() } else { format!("{rounds} times") },
+            first = if first.is_empty() { class.as_str() } else { first }.trim_end_matches('.'),
+        ),
         Why::Attempts(number) => format!(
             "{} failed, the last one with {}. What should the next one do differently? \
              Say so with `coditect task answer {key} TEXT`, or retry, skip or cancel it.",
@@ -68,6 +83,21 @@ pub(crate) fn question(key: &str, class: FailureClass, message: Option<&str>, wh
         text.push_str(whole);
     }
     text
+}
+
+/// What is to be known of the task that people call `key`, whose result waits to be merged into the branch `target`.
+pub(crate) fn waits(key: &str, result: &Deliver, target: &str) -> String {
+    let Deliver { branch, commit, requested } = result;
+    let look = format!("It is commit {commit} on the branch {branch}:\n  git diff {target}...{branch}");
+    let differently =
+        format!("`coditect task answer {key} TEXT` has an agent go on with it, `retry {key}` do it again.");
+    if *requested {
+        return format!("Its result is verified and put to people as a pull request; {differently}\n\n{look}");
+    }
+    format!(
+        "Its result is verified and waits on a branch. Merge it into {target}, then say so: `coditect task approve {key}`; \
+         {differently}\n\n{look}"
+    )
 }
 
 /// The question about a result of the task that people call `key`, which would go to the branch `target`.
@@ -116,10 +146,24 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_to_be_merged_says_where_it_is_and_what_to_do() {
+        let mut result = Deliver { branch: "work/1.2".to_owned(), commit: "c0ffee".to_owned(), requested: false };
+        let text = waits("1.2", &result, "main");
+        for part in ["`coditect task approve 1.2`", "`coditect task answer 1.2", "git diff main...work/1.2", "c0ffee"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        result.requested = true;
+        let text = waits("1.2", &result, "main");
+        assert!(text.contains("pull request") && !text.contains("approve"), "{text}");
+    }
+
+    #[test]
     fn every_question_says_what_happened_asks_and_names_what_to_do() {
         let whys = [
             Why::CannotStart,
             Why::Held,
+            Why::Closed,
+            Why::Unmerged(3),
             Why::Attempts(3),
             Why::Starts(21),
             Why::Budget { spent: 5_120_000, budget: 5_000_000 },

@@ -6,15 +6,16 @@ use coditect_core::{Change, Clock, FailureClass, Lifecycle, Tally, TaskState, Tr
 use coditect_queue::message::{ResultEntry, ResultKind, is_evidence_reference};
 use coditect_queue::{ConsumerOptions, Stream};
 use coditect_service::announce::announce;
+use coditect_service::config::LandingMode;
 use coditect_service::trace::{self, Stage};
-use coditect_store::{AttemptEnd, HeldVerdict, HoldResult, StoreError, Tx};
+use coditect_store::{AttemptEnd, Deliver, HeldVerdict, HoldResult, StoreError, Tx};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, warn};
 
 use crate::Orchestrator;
 use crate::accounts::TURN;
 use crate::attempts::Fence;
-use crate::questions::{Why, held_question, question};
+use crate::questions::{Why, held_question, question, waits};
 
 /// How long to wait before a result is applied again after the database failed.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -72,6 +73,10 @@ impl Orchestrator {
             let held = HoldResult { branch: branch.clone(), commit: commit.clone(), flags };
             return self.ended(&fence, FailureClass::Held, None, end, Some(held)).await;
         }
+        if let (Some(commit), Some(branch)) = (&result.delivered, &result.branch) {
+            let end = AttemptEnd { commit: Some(commit.clone()), ..end };
+            return self.delivered(&fence, branch, commit, end).await;
+        }
         match (&result.commit, result.failure) {
             (Some(_), _) => self.landed(&fence, end).await,
             (None, failure) => {
@@ -118,6 +123,32 @@ impl Orchestrator {
         if let Some(moved) = moved {
             info!(task = %fence.task, commit, "completed");
             announce(&self.queue, &[moved]).await;
+        }
+        Ok(())
+    }
+
+    /// Ends an attempt whose result was left on a branch: it waits there to be merged.
+    async fn delivered(&self, fence: &Fence, branch: &str, commit: &str, end: AttemptEnd) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        let Some(seen) = tx.current(&fence.task, fence.attempt, fence.token).await? else {
+            return late(tx, fence, end).await;
+        };
+        let (now_ms, config) = (self.clock.now_ms(), self.config());
+        let attempt = tx.attempt(fence.attempt).await?;
+        let requested = config.landing.mode == LandingMode::PullRequest;
+        let result = Deliver { branch: branch.to_owned(), commit: commit.to_owned(), requested };
+        let change = Change::Deliver { reason: waits(fence.task.key(), &result, &config.repository.target_branch) };
+        let moved = tx.change(&fence.task, &seen, change, end, "orchestrator", now_ms).await?;
+        if let (Some(attempt), Some(_)) = (&attempt, &moved) {
+            tx.deliver(&fence.task, fence.attempt, attempt.generation, &result, now_ms).await?;
+            tx.approved_is(&fence.task, attempt.generation, HeldVerdict::Landed).await?;
+            self.tell_breakers(&mut tx, attempt, None, now_ms).await?;
+        }
+        tx.commit().await?;
+        if let Some(moved) = moved {
+            info!(task = %fence.task, commit, branch, "waits to be merged by others");
+            announce(&self.queue, &[moved]).await;
+            self.delivered.notify_one();
         }
         Ok(())
     }

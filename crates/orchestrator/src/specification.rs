@@ -1,10 +1,11 @@
 //! What an executor is told of an attempt when it claims it.
 
 use coditect_catalog::parse;
-use coditect_core::FailureClass;
-use coditect_proto::v1::{AgentDefinition, ApprovedResult, Predecessor, Specification};
+use coditect_core::{FailureClass, TaskId};
+use coditect_proto::v1::{AgentDefinition, ApprovedResult, EarlierResult, Predecessor, Specification};
+use coditect_service::config::{LandingConfig, LandingMode};
 use coditect_service::guarded::Guarded;
-use coditect_store::{AttemptRow, Delivery, HeldResult, StoreError, TaskRow};
+use coditect_store::{AttemptRow, Delivered, Delivery, HeldResult, StoreError, TaskRow};
 use tracing::warn;
 
 use crate::Orchestrator;
@@ -20,9 +21,13 @@ impl Orchestrator {
             message if failure.class == FailureClass::Held => {
                 format!("it was not accepted, though verified, because of what it changed: {message}")
             }
+            message if failure.class == FailureClass::NotMerged => {
+                format!("its result was verified and not merged as it was: {message}")
+            }
             message => format!("{}: {message}", failure.class),
         });
         let approved = self.store.held(&task.id, attempt.generation).await?.filter(HeldResult::is_approved);
+        let earlier = self.store.delivered(&task.id, attempt.generation).await?.filter(Delivered::goes_on);
         let answers = self.store.answers_given(&task.id).await?.into_iter().map(|said| said.answer);
         let left = self.config().budget.per_task_micros() - self.store.task_spent(&task.id, &task.life).await?;
         Ok(Specification {
@@ -51,6 +56,9 @@ impl Orchestrator {
                 by: held.decided_by.unwrap_or_default(),
                 flags: held.result.flags,
             }),
+            start_from: earlier
+                .map(|earlier| EarlierResult { branch: earlier.result.branch, commit: earlier.result.commit }),
+            leave_on: leave_on(&self.config().landing, &task.id, attempt.generation),
             protected: documents.into_iter().map(|document| document.path).collect(),
             lease_ms: self.lease_ms(),
             traceparent: attempt.id.traceparent(),
@@ -87,6 +95,15 @@ impl Orchestrator {
 #[expect(clippy::cast_precision_loss, reason = "a task may cost less than 2^52 millionths of a dollar")]
 fn dollars(micros: i64) -> f64 {
     micros as f64 / 1_000_000.0
+}
+
+/// The branch that a task's result is left on; empty: it lands. A later generation has one of its own (`+` stands in no task's id).
+fn leave_on(landing: &LandingConfig, task: &TaskId, generation: i64) -> String {
+    match (landing.mode, generation) {
+        (LandingMode::Merge, _) => String::new(),
+        (LandingMode::Branch | LandingMode::PullRequest, ..=1) => format!("{}{task}", landing.branch_prefix),
+        (LandingMode::Branch | LandingMode::PullRequest, _) => format!("{}{task}+{generation}", landing.branch_prefix),
+    }
 }
 
 /// The commands that prove a task, each once, and where each comes from: `task`, `plan`, `project`.

@@ -89,6 +89,7 @@ impl Orchestrator {
         let pending = counts.iter().any(|(state, count)| *state == TaskState::Pending && *count > 0);
         Ok(counts.iter().any(|(state, count)| going(*state) && *count > 0)
             || (starts && pending && self.store.any_unblocked().await?)
+            || !self.store.requests().await?.is_empty()
             || self.store.any_open_wish().await?
             || self.store.any_tick_due(now_ms - TICK_PATIENCE_MS).await?)
     }

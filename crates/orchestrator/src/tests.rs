@@ -2,6 +2,7 @@
 //! nothing.
 
 mod accounts;
+mod delivered;
 mod held;
 mod logs;
 
@@ -39,6 +40,7 @@ impl World {
             retry: RetryPolicy::default(),
             clock: SystemClock,
             wake: Arc::default(),
+            delivered: Arc::default(),
             started_at_ms: 0,
             insight: Arc::default(),
             transitions: crate::http::Transitions::default(),

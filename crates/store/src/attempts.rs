@@ -45,7 +45,7 @@ pub struct AttemptEnd {
     pub failure: Option<FailureClass>,
     /// In words.
     pub message: Option<String>,
-    /// What it landed as.
+    /// What it landed as, or left on a branch.
     pub commit: Option<String>,
     /// JSON: what was verified, with what output.
     pub evidence: Option<String>,
@@ -78,7 +78,7 @@ pub struct AttemptRow {
     pub account: String,
     /// The executor that claimed it.
     pub executor: Option<String>,
-    /// `assigned`, `running`, `verifying`, `landing`; then `landed`, `held` or `failed`.
+    /// `assigned`, `running`, `verifying`, `landing`; then `landed`, `delivered`, `held` or `failed`.
     pub state: String,
     /// Until when the executor need not be heard of.
     pub lease_until_ms: Option<i64>,
@@ -327,7 +327,8 @@ impl Tx {
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let landed = to == TaskState::Completed && end.commit.is_some();
-        let failure = match (landed, end.failure.or(next.failure)) {
+        let delivered = to == TaskState::AwaitingMerge;
+        let failure = match (landed || delivered, end.failure.or(next.failure)) {
             (true, _) => None,
             (false, Some(class)) => Some(class),
             // A person's word ended it.
@@ -341,6 +342,7 @@ impl Tx {
         )
         .bind(match failure {
             _ if landed => "landed",
+            _ if delivered => "delivered",
             Some(FailureClass::Held) => "held",
             _ => "failed",
         })
@@ -412,7 +414,8 @@ impl Store {
                 column: "failure",
                 value: class,
             })?;
-            if class.spends_attempt() {
+            // What was not merged is told though it spends no attempt: it is what the next one is for.
+            if class.spends_attempt() || class == FailureClass::NotMerged {
                 failures.push(EarlierFailure { number, class, message: message.unwrap_or_default() });
             }
         }

@@ -19,7 +19,7 @@ use crate::{Engine, Store, StoreError};
 pub use file::{list, verify};
 
 /// Every table, each after those that it refers to.
-pub const TABLES: [&str; 21] = [
+pub const TABLES: [&str; 22] = [
     "documents",
     "document_revisions",
     "epics",
@@ -29,6 +29,7 @@ pub const TABLES: [&str; 21] = [
     "dependencies_set_aside",
     "attempts",
     "held_results",
+    "deliveries",
     "task_events",
     "agent_execution_log",
     "executors",

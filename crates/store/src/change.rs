@@ -116,9 +116,14 @@ impl Tx {
             } else {
                 self.attempt_ends(attempt, next.state, &next, end, now_ms).await?;
             }
+        } else if seen.state == TaskState::AwaitingMerge
+            && let Some(attempt) = seen.attempt
+        {
+            self.delivery_ends(attempt, trigger, &next, end, actor, now_ms).await?;
         }
         if a_word {
             self.drop_held(task, actor, now_ms).await?;
+            self.drop_delivered(task, actor, now_ms).await?;
         }
         self.record(task, seen.state, &next, actor, &cause, now_ms).await?;
         Ok(Some(Moved { task: task.clone(), from: seen.state, now: next, actor: actor.to_owned(), at_ms: now_ms }))

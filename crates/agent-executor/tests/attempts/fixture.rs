@@ -98,6 +98,8 @@ impl Fixture {
             agent: "tester".to_owned(),
             repository: self.origin().to_string_lossy().into_owned(),
             target_branch: TARGET.to_owned(),
+            leave_on: None,
+            start_from: None,
             runtime: Runtime::Script { body: script.to_owned() },
             resume: None,
             brief: Brief {
@@ -201,6 +203,7 @@ pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
 pub(crate) fn landed(outcome: &Outcome) -> &str {
     match outcome {
         Outcome::Landed { commit, .. } => commit,
+        Outcome::Delivered { branch, .. } => panic!("left on {branch}"),
         Outcome::Held { flags, .. } => panic!("held: {flags:?}"),
         Outcome::Failed { class, message, .. } => panic!("{class}: {message}"),
     }
@@ -210,6 +213,7 @@ pub(crate) fn landed(outcome: &Outcome) -> &str {
 pub(crate) fn failed(outcome: &Outcome, expected: FailureClass) -> (&str, &Evidence) {
     match outcome {
         Outcome::Landed { commit, .. } => panic!("landed as {commit}"),
+        Outcome::Delivered { branch, .. } => panic!("left on {branch}"),
         Outcome::Held { flags, .. } => panic!("held: {flags:?}"),
         Outcome::Failed { class, message, evidence, .. } => {
             assert_eq!(*class, expected, "{message}");

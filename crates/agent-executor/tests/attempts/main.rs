@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod daemons;
+mod delivered;
 mod fixture;
 mod front;
 mod kept;

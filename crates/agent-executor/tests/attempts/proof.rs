@@ -34,6 +34,7 @@ fn held(outcome: &Outcome) -> (&str, &str, &[String]) {
     match outcome {
         Outcome::Held { branch, commit, flags, .. } => (branch, commit, flags),
         Outcome::Landed { commit, .. } => panic!("landed as {commit}"),
+        Outcome::Delivered { branch, .. } => panic!("left on {branch}"),
         Outcome::Failed { class, message, .. } => panic!("{class}: {message}"),
     }
 }

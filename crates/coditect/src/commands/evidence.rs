@@ -60,6 +60,19 @@ pub(crate) fn show_proofs(detail: &v1::TaskDetail) -> Result<(), Failure> {
             output::line(format_args!("              - {flag}"))?;
         }
     }
+    if let Some(delivered) = &detail.delivered {
+        let commit = delivered.commit.get(..12).unwrap_or(&delivered.commit);
+        let by = delivered.decided_by.as_deref().and_then(|by| by.strip_prefix("person:"));
+        let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
+        let verdict = delivered.verdict.replace('_', " ");
+        output::line(format_args!("  on branch   {verdict}{by}: {commit} on {}", delivered.branch))?;
+        if let Some(url) = &delivered.url {
+            output::line(format_args!("  request     {url}"))?;
+        }
+        if let Some(trouble) = &delivered.trouble {
+            output::line(format_args!("              {trouble}"))?;
+        }
+    }
     Ok(())
 }
 

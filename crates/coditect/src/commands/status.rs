@@ -148,6 +148,7 @@ pub(crate) fn is_gate(task: &v1::Task) -> bool {
 pub(crate) fn cure(task: &v1::Task) -> String {
     let what = match task.failure.as_deref() {
         Some("held") => "show",
+        _ if task.state == "awaiting_merge" => "approve",
         _ if is_gate(task) => "approve",
         _ => "retry",
     };

@@ -153,7 +153,7 @@ async fn show(one: One) -> Result<u8, Failure> {
     output::line(format_args!("  agent       {}", task.agent.as_deref().unwrap_or("-")))?;
     match task.reason.as_deref() {
         // A question is asked in full.
-        Some(asked) if matches!(task.state.as_str(), "needs_human" | "failed") => {
+        Some(asked) if matches!(task.state.as_str(), "needs_human" | "failed" | "awaiting_merge") => {
             for (at, said) in asked.lines().filter(|line| !line.trim().is_empty()).take(QUESTION_LINES).enumerate() {
                 output::line(format_args!("  {:<11} {said}", if at == 0 { "why" } else { "" }))?;
             }

@@ -82,7 +82,7 @@ impl Fleet {
             if service != ServiceName::SyncDaemon {
                 environment.extend(WEBHOOK.map(|name| (name.to_owned(), None)));
             }
-            if !matches!(service, ServiceName::Orchestrator | ServiceName::AgentExecutor) {
+            if service != ServiceName::Orchestrator {
                 environment.extend(FORGE.map(|name| (name.to_owned(), None)));
             }
             specs.push(Spec {

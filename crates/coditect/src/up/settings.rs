@@ -27,7 +27,7 @@ pub(super) const TOKEN: [&str; 2] = ["CODITECT_HTTP_TOKEN", "CODITECT_HTTP_TOKEN
 /// Variables that hold the secret of the plan's webhook, which the sync-daemon alone is to know.
 pub(super) const WEBHOOK: [&str; 2] = ["CODITECT_PLAN_WEBHOOK_SECRET", "CODITECT_PLAN_WEBHOOK_SECRET_FILE"];
 
-/// Variables that hold the token for pull requests, which the orchestrator and the executor alone are to know.
+/// Variables that hold the token for pull requests, which the orchestrator alone is to know.
 pub(super) const FORGE: [&str; 2] = ["CODITECT_FORGE_TOKEN", "CODITECT_FORGE_TOKEN_FILE"];
 
 /// What an attempt may need beyond its own limit: verifying, landing, telling.

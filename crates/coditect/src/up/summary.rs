@@ -74,7 +74,7 @@ async fn rows(ports: &Ports, tasks: &[v1::Task]) -> Result<Vec<Row>, Failure> {
     let mut resolver = client::resolver(&ports.endpoint(ServiceName::DependencyResolver))?;
     let in_state = |wanted: &'static [&str]| tasks.iter().filter(|task| wanted.contains(&task.state.as_str()));
     let called = |task: &v1::Task| format!("{} {}", task.key, output::short(&task.title, 40));
-    let mut rows: Vec<Row> = in_state(&["needs_human", "failed"])
+    let mut rows: Vec<Row> = in_state(&["needs_human", "failed", "awaiting_merge"])
         .map(|task| Row { task: called(task), why: status::reason(task), cure: status::cure(task) })
         .collect();
     for task in in_state(&["pending"]).take(ASKED) {

@@ -85,7 +85,9 @@ pub struct ResultEntry {
     pub commit: Option<String>,
     /// The commit of a result that is held for a person.
     pub held: Option<String>,
-    /// The branch that it was published on.
+    /// The commit of a result that was left on a branch to be merged by others.
+    pub delivered: Option<String>,
+    /// The branch that either was published on.
     pub branch: Option<String>,
     /// Where the evidence is (a reference), or a little of it as compact JSON.
     pub evidence: Option<String>,
@@ -123,6 +125,7 @@ impl Message for ResultEntry {
             ("tokens_out", or_empty(self.tokens_out.as_ref())),
             ("commit", or_empty(self.commit.as_ref())),
             ("held", or_empty(self.held.as_ref())),
+            ("delivered", or_empty(self.delivered.as_ref())),
             ("branch", or_empty(self.branch.as_ref())),
             ("evidence", or_empty(self.evidence.as_ref())),
             ("message", self.message.clone()),
@@ -146,6 +149,7 @@ impl Message for ResultEntry {
             tokens_out: fields.parse_optional("tokens_out", "whole number")?,
             commit: fields.optional("commit"),
             held: fields.optional("held"),
+            delivered: fields.optional("delivered"),
             branch: fields.optional("branch"),
             evidence: fields.optional("evidence"),
             message: fields.optional("message").unwrap_or_default(),

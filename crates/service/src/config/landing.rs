@@ -90,7 +90,7 @@ pub enum ForgeKind {
 /// Where pull requests are opened.
 ///
 /// The token comes from the environment variable `CODITECT_FORGE_TOKEN`, or from a file that `CODITECT_FORGE_TOKEN_FILE`
-/// names; the executors and the orchestrator need it.
+/// names; the orchestrator alone needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForgeConfig {

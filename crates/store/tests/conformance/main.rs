@@ -8,6 +8,7 @@ mod accounts;
 mod adoption;
 mod attempts;
 mod changes;
+mod delivered;
 mod documents;
 mod facts;
 mod gates;
@@ -45,6 +46,11 @@ macro_rules! on_both_engines {
 }
 
 on_both_engines! {
+    delivered:
+        a_result_on_a_branch_waits_while_its_attempt_is_the_last_and_ends_as_landed_when_it_is_merged,
+        what_is_sent_back_is_gone_on_with_and_the_rounds_are_counted,
+        any_other_word_of_a_person_drops_what_was_delivered,
+        only_requests_that_wait_are_looked_after;
     held:
         a_held_result_waits_while_its_attempt_is_the_last_and_nobody_has_decided,
         an_approved_result_stays_approved_until_it_has_landed,
