@@ -1,5 +1,7 @@
 //! One after the other, in the order of coming.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod common;
 
 use std::sync::Arc;

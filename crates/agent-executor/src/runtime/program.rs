@@ -53,10 +53,13 @@ pub struct Program<'a> {
     pub minimum: Version,
 }
 
+/// A program's file, and when it was written.
+type Written = (PathBuf, SystemTime);
+
 /// The versions of programs that were asked. A program that is replaced is asked again. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Versions {
-    known: Arc<Mutex<HashMap<(PathBuf, SystemTime), Option<Version>>>>,
+    known: Arc<Mutex<HashMap<Written, Option<Version>>>>,
 }
 
 impl Versions {
