@@ -25,11 +25,11 @@ prop_compose! {
         (reset_at_ms, tokens_in, tokens_out) in any::<(Option<i64>, Option<i64>, Option<i64>)>(),
         cost_usd in option::of(prop::num::f64::NORMAL | prop::num::f64::ZERO),
         (commit, evidence) in (some_text(), some_text()),
-        (held, branch) in (some_text(), some_text()),
+        (held, delivered, branch) in (some_text(), some_text(), some_text()),
     ) -> ResultEntry {
         ResultEntry {
             task, attempt, token, kind, outcome, failure, account, reset_at_ms, cost_usd, tokens_in, tokens_out,
-            commit, held, branch, evidence, message, traceparent,
+            commit, held, delivered, branch, evidence, message, traceparent,
         }
     }
 }
