@@ -61,7 +61,8 @@ enum Command {
     Test {
         #[command(flatten)]
         tools: Tools,
-        /// Also what takes longer: the documentation, without a warning, the validation run, the system in containers
+        /// Also what takes longer: the documentation, without a warning, every case of the real programs of agents, the validation
+        /// run, the system in containers
         #[arg(long)]
         full: bool,
     },
@@ -83,7 +84,7 @@ enum Command {
         #[arg(default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         times: u32,
     },
-    /// Install Claude Code below the target folder and run the tests against it, with a scripted API
+    /// Install the programs of agents below the target folder and run all tests against them, with a scripted API
     #[command(after_help = "Example: cargo xtask real-cli")]
     RealCli {
         #[command(flatten)]

@@ -35,7 +35,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     let format = optional(Tool::Rustfmt, "format")?;
     let lints = optional(Tool::Clippy, "lints")?;
     optional(Tool::Postgres, "tests on PostgreSQL")?;
-    or_skip(real_cli::ensure(install), "tests with the real Claude Code")?;
+    let real = or_skip(real_cli::ensure(install), "tests with the real programs of agents")?;
     or_skip(plan_tools::ensure(install), "tests with the tools of plan formats")?;
     let chart = or_skip(chart::prepare(install), "chart")?;
     let alerts = optional(Tool::Promtool, "alerts")?;
@@ -67,6 +67,7 @@ pub(crate) fn run(install: bool, full: bool) -> anyhow::Result<bool> {
     checks.push(built);
     checks.push(built && tests(strict)?);
     if full {
+        checks.push(!real || (built && quietly("tests with the real programs of agents", real_cli::rest())?));
         checks.push(built && quietly("validation", validate::built()?)?);
     }
     if images {

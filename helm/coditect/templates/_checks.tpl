@@ -24,6 +24,7 @@
 {{- end -}}
 {{- if .secrets.create -}}
 {{- if and .syncDaemon.webhook (not .secrets.webhookSecret) }}{{ fail "secrets.webhookSecret: give one, as secrets.create and syncDaemon.webhook are on" }}{{ end -}}
+{{- if and (include "coditect.pullRequests" $) (not .secrets.forgeToken) }}{{ fail "secrets.forgeToken: give one, as secrets.create is on and config.landing.mode is `pull-request`" }}{{ end -}}
 {{- if not .secrets.httpToken }}{{ fail "secrets.httpToken: give one, as secrets.create is on" }}{{ end -}}
 {{- if and .postgresql.bundled (not .secrets.postgresPassword) }}{{ fail "secrets.postgresPassword: give one, as secrets.create is on" }}{{ end -}}
 {{- if and .redis.bundled (not .secrets.redisPassword) }}{{ fail "secrets.redisPassword: give one, as secrets.create is on" }}{{ end -}}

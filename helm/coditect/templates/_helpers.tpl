@@ -60,6 +60,11 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 {{- if eq (dig "plan" "source" "" .Values.config) "git" }}yes{{ end -}}
 {{- end -}}
 
+{{/* Not empty where results become pull requests, which the orchestrator opens. */}}
+{{- define "coditect.pullRequests" -}}
+{{- if eq (dig "landing" "mode" "" .Values.config) "pull-request" }}yes{{ end -}}
+{{- end -}}
+
 {{/* Not empty where there is a volume with the repository. */}}
 {{- define "coditect.repositoryVolume" -}}
 {{- if or (not (include "coditect.planInGit" .)) .Values.repository.volume.existingClaim }}yes{{ end -}}

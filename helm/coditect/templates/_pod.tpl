@@ -165,6 +165,9 @@ spec:
           {{- if and (eq $name "sync-daemon") $own.webhook }}
           - { key: webhook-secret, path: webhook-secret }
           {{- end }}
+          {{- if and (eq $name "orchestrator") (include "coditect.pullRequests" $root) }}
+          - { key: forge-token, path: forge-token }
+          {{- end }}
     - name: tmp
       emptyDir: { sizeLimit: 1Gi }
     - name: data
@@ -229,6 +232,10 @@ spec:
 - name: CODITECT_PLAN_WEBHOOK_SECRET_FILE
   value: /run/secrets/coditect/webhook-secret
 {{- end }}
+{{- end }}
+{{- if and (eq .name "orchestrator") (include "coditect.pullRequests" $root) }}
+- name: CODITECT_FORGE_TOKEN_FILE
+  value: /run/secrets/coditect/forge-token
 {{- end }}
 - name: CODITECT_LISTEN__GRPC__{{ $variable }}
   value: 0.0.0.0:{{ .service.grpc }}
