@@ -90,6 +90,7 @@ impl<'a> Cluster<'a> {
             ("CODITECT_EXECUTOR__LEASE_MS", "5000".to_owned()),
             ("CODITECT_EXECUTOR__ORCHESTRATOR", all.join(",")),
             ("CODITECT_REPOSITORY__PATH", project.path().display().to_string()),
+            ("CODITECT_BACKUP__DIRECTORY", project.path().join(".git/backups").display().to_string()),
             ("NO_COLOR", "1".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))

@@ -1,8 +1,8 @@
 //! The way out of a command: a session of the gateway, and the place where the command reaches it.
 //!
 //! An agent asks its model through a session, with a token that is good for its attempt only; what may be reached beside that
-//! (`executor.sandbox.hosts`) it reaches through the same session as a proxy. Where commands have a network of their own, the
-//! session is all there is.
+//! (`executor.sandbox.hosts`) it reaches through the same session as a proxy. The session is all there is: where commands have a
+//! network of their own it alone leads out of that, and on a machine that allows none Landlock lets them to its port alone.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -106,7 +106,7 @@ impl Egress {
                 let (base_url, key) = (Session::base_url(egress.address), egress.session.token().to_owned());
                 Ok((Some(egress), ApiAccess { base_url: Some(base_url), key, kind: KeyKind::ApiKey }))
             }
-            Way::Passed { access, host } if confine.layers.network => {
+            Way::Passed { access, host } if confine.network != Network::Host => {
                 let hosts = policy.hosts.iter().cloned().chain(host).collect();
                 Ok((Some(Self::open(policy, confine, control, None, hosts)?), access))
             }
@@ -116,7 +116,7 @@ impl Egress {
 
     /// Opens the way out of a command that asks no model; none where it needs none.
     pub(crate) fn of_command(policy: &Policy, confine: &Confinement, control: &Control) -> io::Result<Option<Self>> {
-        if !confine.layers.network || policy.hosts.is_empty() {
+        if confine.network == Network::Host || policy.hosts.is_empty() {
             return Ok(None);
         }
         Self::open(policy, confine, control, None, policy.hosts.clone()).map(Some)
@@ -130,14 +130,15 @@ impl Egress {
         hosts: Vec<HostPattern>,
     ) -> io::Result<Self> {
         let private = confine.layers.network;
-        let proxies = private && !hosts.is_empty();
+        let hosts = if confine.network == Network::Host { Vec::new() } else { hosts };
+        let proxies = !hosts.is_empty();
         let near = upstream.is_some() || !hosts.iter().any(HostPattern::is_loopback);
         let (upstream, account) = upstream.map_or((None, None), |(upstream, account)| (Some(upstream), Some(account)));
         let mut session = policy.sessions.open(Open {
             upstream,
             budget_micros: account.map_or(0, |account| account.budget_micros),
             prices: Arc::clone(&policy.prices),
-            hosts: if private { hosts } else { Vec::new() },
+            hosts,
             hold: account.map(|account| (policy.holds.clone(), account.name.clone())),
         });
         let notices = session.notices();

@@ -368,6 +368,11 @@ impl Attempt<'_> {
         let Candidate { commit, .. } = self.rebased(repository, result, base, &tip).await?;
         self.verify(repository, &commit).await?;
         self.enter(Phase::Landing).await?;
+        let goes_on = self.in_hand.as_ref().is_some_and(|in_hand| in_hand.delivered);
+        if let Some(replaced) = self.left.as_ref().filter(|left| !goes_on && **left != commit) {
+            let kept = publish::keep_replaced(repository, folders, job, branch, replaced).await?;
+            self.evidence.notes.push(format!("`{branch}` was at {replaced} before, which is kept as `{kept}`"));
+        }
         let moved = publish::move_from(repository, folders, job, &commit, branch, self.left.as_deref());
         moved.instrument(trace::stage(Stage::Land)).await?;
         self.control.say(format!("left on `{branch}` as {commit}, to be merged into `{}`", job.target_branch));

@@ -69,6 +69,20 @@ pub(crate) async fn move_from(
     }
 }
 
+/// Keeps what is on a branch that begins anew, on a ref of its own: people may have added to it. Answers the ref.
+pub(crate) async fn keep_replaced(
+    repository: &Repository,
+    folders: &Folders,
+    job: &Job,
+    branch: &str,
+    commit: &str,
+) -> Result<String, Failure> {
+    let kept = format!("refs/coditect/replaced/{branch}/{commit}");
+    fetch(repository, folders, &format!("refs/heads/{branch}"), commit).await?;
+    put(repository, folders, job, commit, &kept).await?;
+    Ok(kept)
+}
+
 /// Puts a commit on a ref that is ours, wherever that was before.
 pub(crate) async fn put(
     repository: &Repository,

@@ -140,3 +140,30 @@ async fn what_somebody_pushes_meanwhile_is_not_taken_away() {
     assert!(message.contains(BRANCH) && message.contains("somebody has moved"), "{message}");
     assert_eq!(fixture.git(&["rev-parse", BRANCH]), fixture.git(&["rev-parse", "main"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_begins_anew_keeps_what_was_on_its_branch() {
+    for remote in [false, true] {
+        let fixture = Fixture::new();
+        delivered(&fixture.run(&job(&fixture, "echo mine > a")).await);
+        git(fixture.dir.path(), &["clone", "-q", "-b", BRANCH, "origin", "person"]);
+        let clone = fixture.path("person");
+        git(
+            &clone,
+            &["-c", "user.name=P", "-c", "user.email=p@localhost", "commit", "-q", "--allow-empty", "-m", "more"],
+        );
+        git(&clone, &["push", "-q", "origin", BRANCH]);
+        let theirs = git(&clone, &["rev-parse", "HEAD"]);
+
+        let mut job = Job { generation: 2, ..job(&fixture, "test ! -e a; echo other > b") };
+        if remote {
+            job.repository = format!("file://{}", fixture.origin().display());
+        }
+        let outcome = fixture.run(&job).await;
+        delivered(&outcome);
+        assert_eq!(on_branch(&fixture, "b"), "other");
+        let kept = format!("refs/coditect/replaced/{BRANCH}/{theirs}");
+        assert_eq!(fixture.git(&["rev-parse", &kept]), theirs);
+        assert!(outcome.evidence().notes.iter().any(|note| note.contains(&kept)), "{:?}", outcome.evidence().notes);
+    }
+}

@@ -5,6 +5,7 @@ mod daemons;
 mod delivered;
 mod fixture;
 mod front;
+mod hosts;
 mod kept;
 mod landing;
 mod leftovers;

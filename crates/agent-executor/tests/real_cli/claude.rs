@@ -291,9 +291,10 @@ async fn a_program_that_is_killed_leaves_nothing_and_the_conversation_goes_on_in
         "mkdir -p {0}/.claude; cp -r $CLAUDE_CONFIG_DIR/projects {0}/.claude/; setsid tail -f /dev/null & kill -9 $PPID",
         state.display()
     );
-    let mut steps = vec![Step::tool("Bash", json!({ "command": kill, "description": "kill" }))];
+    let shell = |command: &str| Step::tool("Bash", json!({ "command": command, "description": "work" }));
     // What was interrupted may count as an answer more.
-    steps.extend(writes().into_iter().take(1).chain(writes()));
+    let write = shell("echo '{title}' > {key}.txt");
+    let steps = vec![shell(&kill), write.clone(), write, Step::text("Wrote {key}.txt.")];
     stage.api.play(Scenario { rules: vec![Rule::steps("Task: 1.1 ", steps)] });
     let run = stage.run(&stage.job("1.1")).await;
     let (message, _) = failed(&run.outcome, FailureClass::AgentError);

@@ -63,7 +63,8 @@ impl Session {
         }
         heard.progress.push(Progress::Tool { name: name.clone(), input: course::input(input) });
         let error = text(state, "error");
-        let refused = ["rejected permission", "prevents you from using", "rejected this tool"];
+        // Of a tool that is denied it says that it is not there.
+        let refused = ["rejected permission", "prevents you from using", "rejected this tool", "call unavailable tool"];
         if text(state, "status") != "error" {
             heard.progress.push(Progress::Answer { failed: false, text: text(state, "output").to_owned() });
         } else if refused.iter().any(|words| error.contains(words)) {
