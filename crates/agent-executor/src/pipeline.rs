@@ -508,7 +508,7 @@ impl Attempt<'_> {
         let host_env = self.host.env();
         let version = self.version().await?;
         let confine = self.host.sandbox().confinement().reading(sandbox::borrowed(repository.objects()));
-        let prompt = self.prompt()?;
+        let prompt = self.prompt(resume.is_some())?;
         let opened = self.way_out(&confine);
         let prepared = opened.and_then(|(egress, access)| {
             let prepared =
@@ -614,7 +614,7 @@ impl Attempt<'_> {
     }
 
     /// What the agent is told. A script is told nothing.
-    fn prompt(&self) -> Result<String, Failure> {
+    fn prompt(&self, resumes: bool) -> Result<String, Failure> {
         let (job, folders) = (self.job, self.folders);
         if matches!(job.runtime, Runtime::Script { .. }) {
             return Ok(String::new());
@@ -628,6 +628,7 @@ impl Attempt<'_> {
                 .map(|in_hand| in_hand.files.clone())
                 .or_else(|| self.went.taken.work.clone()),
             continued: self.in_hand.as_ref().map_or(self.went.taken.work.is_some(), |in_hand| in_hand.delivered),
+            moved_to: resumes.then(|| folders.worktree.display().to_string()),
         };
         let rendered = self.host.template.render(&job.brief, &found);
         rendered.map_err(|error| Failure::config(format!("the prompt cannot be made (prompt.template): {error}")))

@@ -87,6 +87,8 @@ pub struct Found {
     pub conflict: Option<Vec<String>>,
     /// The earlier result in the worktree is what a failed attempt left, and the task goes on from there.
     pub continued: bool,
+    /// The folder the agent works in, where it goes on with a conversation that was held in another one.
+    pub moved_to: Option<String>,
 }
 
 /// A file of conventions.

@@ -118,8 +118,12 @@ fn everything() -> (Brief, Found) {
         }],
         protected: vec![text()],
     };
-    let found =
-        Found { conventions: vec![Page { path: text(), text: text() }], conflict: Some(vec![text()]), continued: true };
+    let found = Found {
+        conventions: vec![Page { path: text(), text: text() }],
+        conflict: Some(vec![text()]),
+        continued: true,
+        moved_to: Some(text()),
+    };
     (brief, found)
 }
 
@@ -162,6 +166,7 @@ mod tests {
             conventions: vec![Page { path: "CLAUDE.md".to_owned(), text: "Be brief.".to_owned() }],
             conflict: Some(vec!["src/lib.rs".to_owned()]),
             continued: false,
+            moved_to: None,
         };
         let text = Template::default().render(&brief(), &found).unwrap();
         assert!(text.starts_with("Task: 1.2 Add a greeting\n\nSection: Basics › Words\n"), "{text}");
@@ -194,6 +199,10 @@ mod tests {
         let whole = told(&[]);
         assert!(whole.contains("keep what is good, and mend what went wrong.\n"), "{whole}");
         assert!(!whole.contains("did not fit") && !whole.contains("conflict"), "{whole}");
+        let found = Found { moved_to: Some("/srv/w2".to_owned()), ..Found::default() };
+        let moved = Template::default().render(&brief(), &found).unwrap();
+        assert!(moved.contains("\nWorking directory: /srv/w2\nWhat was changed before is not in it.\n"), "{moved}");
+        assert!(!whole.contains("Working directory"), "{whole}");
         let torn = told(&["src/lib.rs"]);
         assert!(torn.contains("marks of a conflict in these files:\n- src/lib.rs\nSettle every conflict"), "{torn}");
     }

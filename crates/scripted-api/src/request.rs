@@ -43,10 +43,11 @@ impl Request {
         text.replace("{cwd}", self.cwd()).replace("{key}", key).replace("{title}", title)
     }
 
-    /// The folder the agent was told it works in.
+    /// The folder the agent was told last that it works in.
     fn cwd(&self) -> &str {
-        let line = self.told.lines().find_map(|line| line.split_once("orking directory: "));
-        line.map_or(".", |(_, folder)| folder.trim())
+        let line = self.told.lines().rev().find_map(|line| line.split_once("orking directory: "));
+        // Claude Code says of a conversation that goes on elsewhere: `/new (was /old)`.
+        line.map_or(".", |(_, folder)| folder.split(" (was ").next().unwrap_or(folder).trim())
     }
 
     /// Key and title of the task: the prompt's line `Task: <key> <title>`.

@@ -37,6 +37,8 @@ pub(super) struct Course {
     pub(super) done: bool,
     /// The conversation's id.
     pub(super) session_id: Option<String>,
+    /// The model has answered in it: there is something to go on with.
+    spoke: bool,
     /// The agent's last words.
     pub(super) words: String,
     /// What was used so far.
@@ -84,6 +86,7 @@ impl Course {
     /// The API answers.
     pub(super) fn answered(&mut self, heard: &mut Heard) {
         self.trouble = None;
+        self.spoke = true;
         if self.notice.as_ref().is_some_and(|notice| notice.standing == AccountStanding::RateLimited) {
             heard.account = self.account(AccountStanding::Ok, "the API answers again");
         }
@@ -153,7 +156,7 @@ impl Course {
             summary: Some(summary).filter(|summary| failure.is_none() && !summary.is_empty()),
             spent: self.spent,
             runtime_version: None,
-            session_id: self.session_id.clone(),
+            session_id: self.session_id.clone().filter(|_| self.spoke || self.resumes),
             resume_refused: self.resumes && !self.started && config,
             notes,
             failure,

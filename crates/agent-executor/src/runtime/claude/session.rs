@@ -40,6 +40,8 @@ pub struct Session {
     /// It is to go on with an earlier conversation.
     resumes: bool,
     session_id: Option<String>,
+    /// The model has answered in it: there is something to go on with.
+    answered: bool,
     notice: Option<AccountNotice>,
     /// The message that is being said, and what it used so far; and what those before it used.
     message: (String, i64, i64),
@@ -122,6 +124,7 @@ impl Session {
             }
             None => {}
         }
+        self.answered = true;
         if let Some((id, read, written)) = event.used() {
             if self.message.0 != id {
                 self.before = (self.before.0 + self.message.1, self.before.1 + self.message.2);
@@ -229,7 +232,7 @@ impl Reader for Session {
         // What is wrong beside the conversation goes wrong again with a new one, and is told then.
         let config = failure.as_ref().is_some_and(|failure| failure.class == FailureClass::Config);
         Conclusion {
-            session_id: self.session_id.clone(),
+            session_id: self.session_id.clone().filter(|_| self.answered || self.resumes),
             resume_refused: self.resumes && !self.seen.started && config,
             summary: summary.filter(|summary| !summary.is_empty()),
             spent: self.spent(),
