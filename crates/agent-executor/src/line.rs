@@ -89,6 +89,9 @@ impl Lines {
         };
         let (reply, mut answer) = oneshot::channel();
         line.lock().push_back(Waiting { member: member.clone(), reply });
+        if line.turn.try_lock().is_err() {
+            member.control.say(format!("waits for its turn to land on `{}`", member.job.target_branch));
+        }
         let place = Place { line: &line, attempt: &member.job.attempt_id };
         let answered = tokio::select! {
             biased;
@@ -250,11 +253,12 @@ impl Batch<'_> {
     async fn verify(&self, members: &[&Member], commit: &str) -> Result<Vec<VerifyResult>, Failure> {
         let Member { folders, control, cancel, .. } = self.leader;
         let mut job = self.leader.job.clone();
+        // The leader may not be among them.
+        (job.verify, job.proof.sources) = (Vec::new(), Vec::new());
         for member in members {
             for (at, command) in member.job.verify.iter().enumerate() {
                 if !job.verify.contains(command) {
                     job.verify.push(command.clone());
-                    job.proof.sources.resize(job.verify.len() - 1, String::new());
                     job.proof.sources.push(member.job.proof.sources.get(at).cloned().unwrap_or_default());
                 }
             }

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use agent_executor::pipeline::{self, Phase};
+use agent_executor::pipeline::{self, Control};
 use coditect_core::FailureClass;
 use coditect_service::config::SandboxMode;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{Fixture, TARGET, control, failed, git, landed, open_host, run_on};
+use crate::fixture::{Fixture, TARGET, eventually, failed, git, landed, open_host, run_on};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_executors_that_race_on_one_task_land_it_once() {
@@ -57,35 +57,30 @@ async fn eight_tasks_on_two_executors_all_land_in_one_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn results_that_wait_land_together_and_what_breaks_the_proof_is_found_among_them() {
     let fixture = Arc::new(Fixture::new());
-    let go = fixture.shared("go");
+    let (began, go) = (fixture.shared("began"), fixture.shared("go"));
     // The first one proves for as long as it takes the others to come.
     let mut first = fixture.job("1.0", "echo first > file-0");
-    first.verify = vec![format!("until test -e {}; do sleep 0.02; done", go.display())];
-    let (entered, mut waiting) = tokio::sync::mpsc::unbounded_channel();
+    first.verify = vec![format!("touch {}; until test -e {}; do sleep 0.02; done", began.display(), go.display())];
+    let (log, mut said) = tokio::sync::mpsc::channel(1_000);
     let mut all = JoinSet::new();
     let run = |all: &mut JoinSet<_>, job: agent_executor::job::Job| {
-        let (fixture, entered) = (Arc::clone(&fixture), entered.clone());
+        let (fixture, control) = (Arc::clone(&fixture), Control::new(log.clone()));
         all.spawn(async move {
             let key = job.key.clone();
-            let control = control().with_gate(move |phase| {
-                if phase == Phase::Verifying {
-                    let _ = entered.send(());
-                }
-                std::future::ready(Ok(()))
-            });
             (key, pipeline::run(&job, &fixture.host, &control, CancellationToken::new()).await)
         });
     };
     run(&mut all, first);
-    waiting.recv().await.unwrap();
+    eventually("the first one proves", || began.exists());
     for n in 1..=6 {
         let script = if n == 4 { "echo broken > broken".to_owned() } else { format!("echo {n} > file-{n}") };
         let mut job = fixture.job(&format!("1.{n}"), &script);
         job.verify = vec!["! test -e broken".to_owned(), format!("test {n} = 4 || grep -qx {n} file-{n}")];
         run(&mut all, job);
     }
-    for _ in 1..=6 {
-        waiting.recv().await.unwrap();
+    let mut waiting = 0;
+    while waiting < 6 {
+        waiting += usize::from(said.recv().await.unwrap().text.contains("waits for its turn"));
     }
     std::fs::write(&go, "").unwrap();
     let mut together = 0;
