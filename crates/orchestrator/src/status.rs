@@ -29,7 +29,8 @@ impl Orchestrator {
         };
         let total: i64 = counts.iter().map(|(_, count)| count).sum();
         let over = of(&[TaskState::Completed, TaskState::Skipped, TaskState::Cancelled, TaskState::Retired]);
-        let stopped = TaskFilter { states: vec![TaskState::NeedsHuman, TaskState::Failed], ..TaskFilter::default() };
+        let states = vec![TaskState::NeedsHuman, TaskState::Failed, TaskState::AwaitingMerge];
+        let stopped = TaskFilter { states, ..TaskFilter::default() };
         let attention = match of(&stopped.states) {
             0 => Vec::new(),
             _ => self.store.find_tasks(&stopped, ATTENTION, 0).await?.0,

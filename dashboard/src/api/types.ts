@@ -155,6 +155,18 @@ export interface HeldResult {
   decided_by?: string | null;
 }
 
+export interface DeliveredResult {
+  branch: string;
+  commit: string;
+  /** The pull request, once it is open. */
+  number?: number | null;
+  url?: string | null;
+  /** What the forge refused last. */
+  trouble?: string | null;
+  verdict: string;
+  decided_by?: string | null;
+}
+
 export interface TaskDetail {
   task: Task;
   description?: string | null;
@@ -172,6 +184,8 @@ export interface TaskDetail {
   changes?: string;
   /** Its last result that was held because of what it changes. */
   held?: HeldResult | null;
+  /** Its last result that was left on a branch to be merged by others. */
+  delivered?: DeliveredResult | null;
   answers?: Answer[];
   actions?: string[];
 }

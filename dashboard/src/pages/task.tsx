@@ -100,6 +100,7 @@ function Detail({ detail }: { detail: TaskDetail }): ReactNode {
           </Card>
           <Dependencies detail={detail} />
           <Held held={detail.held} />
+          <Delivered delivered={detail.delivered} />
           <Proof detail={detail} />
           <HistoryCard detail={detail} />
         </div>
@@ -122,6 +123,30 @@ function Held({ held }: { held: TaskDetail["held"] }): ReactNode {
       <p className="dim">
         <code>{held.commit.slice(0, 12)}</code> on <code>{held.branch}</code>
       </p>
+    </Card>
+  );
+}
+
+/** A result that others merge, or have merged. */
+function Delivered({ delivered }: { delivered: TaskDetail["delivered"] }): ReactNode {
+  if (!delivered) return null;
+  const by = delivered.decided_by?.startsWith("person:")
+    ? ` by ${delivered.decided_by.replace(/^person:/, "")}`
+    : "";
+  const title = delivered.verdict === "waiting" ? "waits to be merged" : delivered.verdict.replace("_", " ");
+  return (
+    <Card title={`Result ${title}${by}`}>
+      <p>
+        <code>{delivered.commit.slice(0, 12)}</code> on <code>{delivered.branch}</code>
+      </p>
+      {delivered.url && /^https?:\/\//.test(delivered.url) && (
+        <p>
+          <a href={delivered.url} target="_blank" rel="noreferrer">
+            Request {delivered.number}
+          </a>
+        </p>
+      )}
+      {delivered.trouble && <p className="reason">{delivered.trouble}</p>}
     </Card>
   );
 }

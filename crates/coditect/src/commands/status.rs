@@ -148,7 +148,8 @@ pub(crate) fn is_gate(task: &v1::Task) -> bool {
 pub(crate) fn cure(task: &v1::Task) -> String {
     let what = match task.failure.as_deref() {
         Some("held") => "show",
-        _ if task.state == "awaiting_merge" => "approve",
+        // It says where the result is, and what is asked of it.
+        _ if task.state == "awaiting_merge" => "show",
         _ if is_gate(task) => "approve",
         _ => "retry",
     };
