@@ -1,5 +1,7 @@
 //! Pull requests, as GitHub has them.
 
+use std::sync::Once;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
@@ -48,6 +50,7 @@ struct Comment {
     line: Option<i64>,
     body: String,
     created_at: Option<Timestamp>,
+    user: Option<User>,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +125,8 @@ pub(crate) async fn look(
     Ok(Standing::Open { asks })
 }
 
-/// What those say whose last review, given since then, asks for changes, with what they noted on lines.
+/// What was said since then: reviews that ask for changes, and comments on lines, without what those said who have approved since or
+/// whose review was dismissed.
 async fn reviews(client: &Client, path: &str, since_ms: i64) -> Result<Vec<String>, ForgeError> {
     let reviews: Vec<Review> = client.list(&format!("{path}/reviews")).await?;
     let mut last: Vec<&Review> = Vec::new();
@@ -130,12 +134,9 @@ async fn reviews(client: &Client, path: &str, since_ms: i64) -> Result<Vec<Strin
         last.retain(|other| other.user != review.user);
         last.push(review);
     }
-    last.retain(|review| review.state == "CHANGES_REQUESTED" && since(review.submitted_at, since_ms));
-    if last.is_empty() {
-        return Ok(Vec::new());
-    }
+    let (last, settled): (Vec<_>, Vec<_>) = last.into_iter().partition(|review| review.state == "CHANGES_REQUESTED");
     let mut asks = Vec::new();
-    for review in last {
+    for review in last.into_iter().filter(|review| since(review.submitted_at, since_ms)) {
         let who = review.user.as_ref().map_or("a reviewer", |user| user.login.as_str());
         asks.push(match review.body.as_deref().map(str::trim).unwrap_or_default() {
             "" => format!("{who} asks for changes"),
@@ -143,7 +144,10 @@ async fn reviews(client: &Client, path: &str, since_ms: i64) -> Result<Vec<Strin
         });
     }
     let comments: Vec<Comment> = client.list(&format!("{path}/comments")).await?;
-    for Comment { path, line, body, .. } in comments.into_iter().filter(|comment| since(comment.created_at, since_ms)) {
+    let open = |comment: &Comment| {
+        since(comment.created_at, since_ms) && settled.iter().all(|review| review.user != comment.user)
+    };
+    for Comment { path, line, body, .. } in comments.into_iter().filter(open) {
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
         asks.push(format!("{path}{line}: {}", body.trim()));
     }
@@ -181,7 +185,11 @@ fn failure(name: &str, said: [Option<String>; 3]) -> String {
 fn or<T>(answer: Result<T, ForgeError>, otherwise: T) -> Result<T, ForgeError> {
     match answer {
         Err(error) if error.is_not_for_us() => {
-            tracing::debug!(%error, "the token may not see the checks of a commit");
+            // Every look would say it again.
+            static TOLD: Once = Once::new();
+            TOLD.call_once(|| {
+                tracing::warn!(%error, "the token may not see the checks of commits: failed ones do not go back to an agent");
+            });
             Ok(otherwise)
         }
         answer => answer,

@@ -127,6 +127,11 @@ impl Scripted {
     /// Somebody asks for changes on a line.
     pub fn ask_at(&self, number: usize, who: &str, text: &str, path: &str, line: i64) {
         self.remark(number, who, "CHANGES_REQUESTED", "", None);
+        self.note_at(number, who, text, path, line);
+    }
+
+    /// Somebody says something about a line.
+    pub fn note_at(&self, number: usize, who: &str, text: &str, path: &str, line: i64) {
         self.remark(number, who, "COMMENTED", text, Some((path.to_owned(), line)));
     }
 
@@ -278,7 +283,8 @@ fn github(
                 ["comments"] => remarks
                     .filter_map(|remark| {
                         let (path, line) = remark.place.as_ref()?;
-                        Some(json!({ "path": path, "line": line, "body": remark.text, "created_at": remark.at }))
+                        Some(json!({ "path": path, "line": line, "body": remark.text, "created_at": remark.at,
+                            "user": { "login": remark.who } }))
                     })
                     .collect(),
                 _ => return None,
