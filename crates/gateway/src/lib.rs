@@ -13,6 +13,7 @@ mod hold;
 mod hosts;
 mod ledger;
 mod notice;
+mod outbound;
 mod prices;
 mod quota;
 mod scan;

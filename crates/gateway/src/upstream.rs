@@ -10,8 +10,11 @@ use http_body_util::combinators::BoxBody;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
+
+use crate::outbound::Outbound;
 
 /// How long a connection may take to come about.
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
@@ -27,7 +30,7 @@ pub(crate) type Body = BoxBody<Bytes, BodyError>;
 
 /// A client of the APIs. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Client(legacy::Client<HttpsConnector<HttpConnector>, Body>);
+pub(crate) struct Client(legacy::Client<HttpsConnector<Outbound>, Body>);
 
 /// The client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +63,7 @@ impl Client {
             .with_tls_config(config)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(http);
+            .wrap_connector(Outbound::new(http, Matcher::from_env()));
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
