@@ -44,7 +44,7 @@ pub struct Folders {
     pub verify: PathBuf,
     /// The agent's `HOME`.
     pub home: PathBuf,
-    /// The verify commands' `HOME`: the agent has written nothing there.
+    /// The verify commands' `HOME`, new for each checkout: neither the agent nor an earlier result has written anything there.
     pub verify_home: PathBuf,
     homes: PathBuf,
     staging: PathBuf,
@@ -144,8 +144,12 @@ impl Folders {
 
     /// Checks the result out anew, for the verify commands.
     pub async fn prepare_verify(&self, repository: &Repository, job: &Job, commit: &str) -> Result<(), Failure> {
-        remove(self.verify.clone()).await.map_err(|error| cannot_write(&self.verify, &error))?;
-        let made = std::fs::create_dir(&self.verify).and_then(|()| {
+        // Whoever was verified before may have left something for the next in the home, too.
+        for folder in [&self.verify, &self.verify_home] {
+            remove(folder.clone()).await.map_err(|error| cannot_write(folder, &error))?;
+        }
+        let made = std::fs::create_dir_all(&self.verify_home).and_then(|()| {
+            std::fs::create_dir(&self.verify)?;
             let objects = [self.objects.as_path(), repository.objects()];
             write_git_dir(&self.verify.join(".git"), repository, &objects, &Head::Detached(commit), &job.author)
         });

@@ -22,7 +22,7 @@ use coditect_gateway::Api;
 use crate::job::{Failure, Job, Resume, Runtime};
 use crate::run::{self, Ended};
 
-use state::restore;
+use state::{fresh, restore};
 
 pub use program::{Program, Version, Versions};
 pub(crate) use state::copy_state;
@@ -171,6 +171,17 @@ impl Runtime {
         }
     }
 
+    /// The folder below the agent's home in which its program looks for its own settings, and in which we write them.
+    const fn own_folder(&self) -> Option<&'static str> {
+        match self {
+            Self::Script { .. } | Self::Command { .. } => None,
+            Self::Claude(_) => Some(claude::FOLDER),
+            Self::Codex(_) => Some(codex::FOLDER),
+            Self::Gemini(_) => Some(gemini::FOLDER),
+            Self::Opencode(_) => Some(opencode::FOLDER),
+        }
+    }
+
     /// The files and folders below an attempt's home, as relative paths, that a later attempt needs to go on with the
     /// conversation ([`crate::job::Resume`]). None: the runtime cannot go on.
     #[must_use]
@@ -208,6 +219,10 @@ pub fn prepare(
     worktree: &Path,
     home: &Path,
 ) -> Result<Prepared, Failure> {
+    if let Some(folder) = job.runtime.own_folder() {
+        fresh(home, folder)
+            .map_err(|error| Failure::config(format!("{} could not be made: {error}", home.join(folder).display())))?;
+    }
     let mut refused = None;
     let resume = match resume {
         Some(resume) if !job.runtime.session_state().is_empty() => {

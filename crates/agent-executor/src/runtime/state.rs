@@ -6,12 +6,32 @@ use std::io;
 use std::path::{Component, Path};
 
 use crate::job::Resume;
+use crate::workspace::remove_tree;
 
 /// The longest id of a conversation. Those in use are UUIDs or somewhat longer.
 const ID: usize = 128;
 
 /// How deep folders are copied.
 const DEPTH: usize = 16;
+
+/// Makes a folder below an attempt's home anew, for the program alone: what stands there, and links on the way, come from commands of the
+/// repository that ran before, and must not lead what we write elsewhere. Nothing of those commands is alive.
+///
+/// # Errors
+/// The folder cannot be made.
+pub(super) fn fresh(home: &Path, folder: &str) -> io::Result<()> {
+    let mut at = home.to_owned();
+    let mut parts = Path::new(folder).components().peekable();
+    while let Some(part) = parts.next() {
+        at.push(part);
+        let real = fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_dir());
+        if !real || parts.peek().is_none() {
+            remove_tree(&at)?;
+            fs::create_dir(&at)?;
+        }
+    }
+    Ok(())
+}
 
 /// Copies the paths of `state` from where they are kept to the home. Links are left out.
 ///
@@ -91,6 +111,26 @@ mod tests {
         fs::write(home.join(".cli/projects/1.jsonl"), "said").unwrap();
         assert!(copy_state(&home, &kept, &[".cli/projects", ".cli/none"]).unwrap());
         assert_eq!(fs::read_to_string(kept.join(".cli/projects/1.jsonl")).unwrap(), "said");
+    }
+
+    #[test]
+    fn a_folder_of_the_program_is_its_own_whatever_stood_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let (outside, home) = (dir.path().join("outside"), dir.path().join("home"));
+        fs::create_dir_all(outside.join("cli")).unwrap();
+        fs::write(outside.join("cli/theirs"), "theirs").unwrap();
+        fs::create_dir(&home).unwrap();
+        std::os::unix::fs::symlink(&outside, home.join(".config")).unwrap();
+        fresh(&home, ".config/cli").unwrap();
+        assert!(fs::symlink_metadata(home.join(".config/cli")).unwrap().is_dir());
+        assert_eq!(fs::read_to_string(outside.join("cli/theirs")).unwrap(), "theirs");
+        fs::write(home.join(".config/cli/settings"), "run this").unwrap();
+        fs::write(home.join(".config/other"), "kept").unwrap();
+        fresh(&home, ".config/cli").unwrap();
+        assert!(!home.join(".config/cli/settings").exists() && home.join(".config/other").exists());
+        std::os::unix::fs::symlink(&outside, home.join(".cli")).unwrap();
+        fresh(&home, ".cli").unwrap();
+        assert!(fs::read_dir(home.join(".cli")).unwrap().next().is_none() && outside.join("cli/theirs").exists());
     }
 
     #[test]

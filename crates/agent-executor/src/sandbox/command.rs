@@ -30,8 +30,7 @@ pub(crate) fn complete(
         own = own.reading(Path::new("/etc/resolv.conf").canonicalize());
     }
 
-    let temporary = home.join(TEMPORARY);
-    std::fs::create_dir_all(&temporary)?;
+    let temporary = real_folder(home.join(TEMPORARY))?;
     let elsewhere = |value: &str| !Path::new(value).starts_with(home);
     env.retain(|(name, value)| name != "TMPDIR" || !elsewhere(value));
     if own.layers.files {
@@ -40,6 +39,20 @@ pub(crate) fn complete(
         env.push(("TMPDIR".to_owned(), temporary.to_string_lossy().into_owned()));
     }
     Ok(own)
+}
+
+/// The folder, which is made where there is none. A command that ran before in the same home may have put a link in its place, which must
+/// not decide what the next one sees as `/tmp`. Nothing of that command is alive.
+fn real_folder(folder: PathBuf) -> io::Result<PathBuf> {
+    match std::fs::symlink_metadata(&folder) {
+        Ok(meta) if meta.is_dir() => {}
+        Ok(_) => {
+            std::fs::remove_file(&folder)?;
+            std::fs::create_dir(&folder)?;
+        }
+        Err(_) => std::fs::create_dir_all(&folder)?,
+    }
+    Ok(folder)
 }
 
 /// Whether a folder of `PATH` may be seen for the programs in it: not everything, and not all that is somebody's.

@@ -75,7 +75,9 @@ async fn results_that_wait_land_together_and_what_breaks_the_proof_is_found_amon
     for n in 1..=6 {
         let script = if n == 4 { "echo broken > broken".to_owned() } else { format!("echo {n} > file-{n}") };
         let mut job = fixture.job(&format!("1.{n}"), &script);
-        job.verify = vec!["! test -e broken".to_owned(), format!("test {n} = 4 || grep -qx {n} file-{n}")];
+        let nobody_was_here = "! test -e ~/mark && touch ~/mark".to_owned();
+        job.verify =
+            vec![nobody_was_here, "! test -e broken".to_owned(), format!("test {n} = 4 || grep -qx {n} file-{n}")];
         run(&mut all, job);
     }
     let mut waiting = 0;
@@ -92,7 +94,7 @@ async fn results_that_wait_land_together_and_what_breaks_the_proof_is_found_amon
         }
         landed(&outcome);
         let evidence = outcome.evidence();
-        assert_eq!(evidence.verify.len(), if key == "1.0" { 1 } else { 2 }, "{evidence:?}");
+        assert_eq!(evidence.verify.len(), if key == "1.0" { 1 } else { 3 }, "{evidence:?}");
         together += usize::from(evidence.notes.iter().any(|note| note.contains("landed together with")));
         assert_eq!(fixture.commits_of(&format!("plan/{key}")), [landed(&outcome)]);
         assert_eq!(fixture.git(&["rev-parse", &format!("refs/coditect/landed/plan/{key}/1")]), landed(&outcome));

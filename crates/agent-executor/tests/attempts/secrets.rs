@@ -130,6 +130,17 @@ async fn an_agent_and_a_verify_command_find_no_secret_of_the_executor_and_its_ma
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_cannot_choose_what_the_next_one_sees_as_its_temporary_folder() {
+    let fixture = Fixture::new();
+    let plant = "mv ~/tmp $(mktemp -du -p ~); ln -s $(echo ~ | sed 's|/[^/]*|../|g') ~/tmp; test -L ~/tmp";
+    let look = "test ! -e /tmp/etc; test ! -e ~/tmp/etc; echo a > /tmp/a; test -d ~/tmp; ! test -L ~/tmp";
+    let mut job = fixture.job("1.1", &format!("{look}; echo a > a"));
+    job.setup = vec![plant.to_owned(), look.replace("; ", " && "), plant.to_owned()];
+    job.verify = vec![plant.to_owned(), look.replace("; ", " && ")];
+    landed(&fixture.run(&job).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_burglar_finds_them_where_nothing_is_confined() {
     let stage = Stage::set(SandboxMode::Off);
     let mut job = stage.fixture.job("1.1", &stage.burglary("loot"));

@@ -44,7 +44,7 @@ pub fn prepare(
     worktree: &Path,
     home: &Path,
 ) -> Result<Prepared, Failure> {
-    let config_dir = home.join(".claude");
+    let config_dir = home.join(super::FOLDER);
     let written =
         |error: std::io::Error| Failure::config(format!("{} could not be written: {error}", config_dir.display()));
     fs::create_dir_all(&config_dir).map_err(written)?;

@@ -16,6 +16,9 @@ pub use session::Session;
 pub use super::Definition;
 use super::Version;
 
+/// Where its settings are, below the home.
+pub(crate) const FOLDER: &str = ".claude";
+
 /// The oldest version that was measured.
 pub const MINIMUM: Version = Version([2, 1, 197]);
 

@@ -37,7 +37,7 @@ pub fn prepare(
     home: &Path,
 ) -> Result<Prepared, Failure> {
     let Settings { program, model, max_turns, sandbox, definition } = settings;
-    let folder = home.join(".codex");
+    let folder = home.join(super::FOLDER);
     let written =
         |error: std::io::Error| Failure::config(format!("{} could not be written: {error}", folder.display()));
     fs::create_dir_all(&folder).map_err(written)?;

@@ -11,6 +11,9 @@ pub use session::Session;
 
 use super::{Definition, Version};
 
+/// Where its settings are, below the home.
+pub(crate) const FOLDER: &str = ".codex";
+
 /// The oldest version that was measured.
 pub const MINIMUM: Version = Version([0, 169, 0]);
 

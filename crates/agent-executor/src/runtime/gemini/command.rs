@@ -28,7 +28,7 @@ pub fn prepare(
     home: &Path,
 ) -> Result<Prepared, Failure> {
     let Settings { program, model, max_turns: _, allowed_tools: _, definition } = settings;
-    let folder = home.join(".gemini");
+    let folder = home.join(super::FOLDER);
     let written = |error: io::Error| Failure::config(format!("{} could not be written: {error}", folder.display()));
     configure(settings, &folder).map_err(written)?;
     let mut argv = vec![program::find(program, host_env)];

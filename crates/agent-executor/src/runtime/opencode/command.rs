@@ -45,7 +45,7 @@ pub fn prepare(
     let foreign = |model: &str| *api != Api::Anthropic && model.starts_with("claude");
     let model = wanted_model(model.as_deref(), definition.as_ref(), foreign)
         .ok_or_else(|| Failure::config("opencode has no model of its own: set executor.opencode.model to one"))?;
-    let folder = home.join(".config/opencode");
+    let folder = home.join(super::FOLDER);
     let written =
         |error: std::io::Error| Failure::config(format!("{} could not be written: {error}", folder.display()));
     fs::create_dir_all(&folder).map_err(written)?;

@@ -14,6 +14,9 @@ pub use session::Session;
 
 use super::{Definition, Version};
 
+/// Where its settings are, below the home.
+pub(crate) const FOLDER: &str = ".config/opencode";
+
 /// The oldest version that was measured.
 pub const MINIMUM: Version = Version([1, 18, 33]);
 
