@@ -274,6 +274,10 @@ impl Batch<'_> {
     async fn push(&mut self, tip: &str, stack: &[(&Member, Candidate)], verify: &[VerifyResult]) {
         let Some((_, top)) = stack.last() else { return };
         let Member { job, folders, .. } = self.leader;
+        // Each is told so when it lands alone.
+        if self.repository.checked_out_at(&job.target_branch).is_some() {
+            return;
+        }
         let target = RefChange { name: job.target_ref(), from: Some(tip.to_owned()), to: top.commit.clone() };
         let marks = stack.iter().map(|(member, fits)| RefChange::create(member.job.landed_ref(), &fits.commit));
         let changes: Vec<_> = std::iter::once(target).chain(marks).collect();

@@ -15,7 +15,7 @@ use coditect_core::FailureClass;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 
 use crate::candidate::Candidate;
-use crate::git::{Git, GitError};
+use crate::git::{Git, GitError, redacted};
 use crate::job::{Failure, Job};
 use crate::line::Lines;
 
@@ -25,6 +25,9 @@ const TIP_FRESH: Duration = Duration::from_secs(1);
 
 /// How many tips of a branch are remembered.
 const LINE_LENGTH: usize = 1_000;
+
+/// How long a fetch may take: the first one of a large repository over a slow line takes long.
+const FETCH_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// After so many landings the refs of a repository on this machine are packed.
 const PACK_EVERY: u64 = 128;
@@ -363,7 +366,7 @@ impl Repository {
         let Some(head) = head else {
             return Err(Failure::config(format!(
                 "the repository {} has no commit yet; make one (`git commit --allow-empty -m start`) and try again",
-                self.url
+                redacted(&self.url)
             )));
         };
         let target = job.target_ref();
@@ -404,7 +407,7 @@ impl Repository {
         let tip = tip_ref(target_branch);
         let refspec = format!("+{from}:{tip}");
         let args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", &self.url, &refspec];
-        self.git.call(args).git_dir(&self.cache).ok().await?;
+        self.git.call(args).git_dir(&self.cache).limit(FETCH_LIMIT).ok().await?;
         let oid = self.git.call(["rev-parse", "--verify", &tip]).git_dir(&self.cache).ok().await?;
         Ok(oid.trim().to_owned())
     }

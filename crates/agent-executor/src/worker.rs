@@ -171,7 +171,8 @@ impl Worker {
             move |phase| ask(this.clone(), specification.clone(), phase)
         };
         let turns = {
-            let (queue, name) = (self.queue.clone(), self.name.clone());
+            // Two results of one executor are two in the line.
+            let (queue, name) = (self.queue.clone(), format!("{}/{}", self.name, specification.attempt));
             move |line: String| {
                 let (queue, name) = (queue.clone(), name.clone());
                 async move {

@@ -114,7 +114,9 @@ impl Root {
             }
         }
         for entry in std::fs::read_dir(self.0.join("repositories"))? {
-            remove_locks(&entry?.path(), 0);
+            let clone = entry?.path();
+            remove_locks(&clone, 0);
+            remove_unfinished(&clone.join("objects/pack"));
         }
         let mut attempts: Vec<_> = attempts.into_iter().collect();
         attempts.sort();
@@ -284,6 +286,15 @@ fn remove_locks(folder: &Path, depth: usize) {
             remove_locks(&path, depth + 1);
         } else if !is_dir && path.extension().is_some_and(|end| end == "lock") {
             let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
+/// Removes packs that a fetch which was killed has left half-written.
+fn remove_unfinished(packs: &Path) {
+    for entry in std::fs::read_dir(packs).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("tmp_") {
+            let _ = std::fs::remove_file(entry.path());
         }
     }
 }

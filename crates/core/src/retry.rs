@@ -121,6 +121,8 @@ impl RetryPolicy {
             return Verdict::AskPerson;
         }
         match class {
+            // Once is bad luck. What goes on, such as a git server that is down, is not asked again at once.
+            FailureClass::ExecutorLost if started > 1 => Verdict::RetryAt(now_ms + self.pause_ms(started - 1, unit)),
             FailureClass::ExecutorLost
             | FailureClass::Cancelled
             | FailureClass::RateLimited
@@ -202,7 +204,10 @@ mod tests {
     #[test]
     fn a_lost_executor_costs_the_task_nothing_but_is_bounded_all_the_same() {
         let policy = RetryPolicy::default();
-        assert_eq!(policy.decide(FailureClass::ExecutorLost, tally(0, 5), 0, 1.0), Verdict::Requeue);
+        assert_eq!(policy.decide(FailureClass::ExecutorLost, tally(0, 1), 0, 1.0), Verdict::Requeue);
+        // What is out of reach for all of them is not asked again and again at once.
+        assert_eq!(policy.decide(FailureClass::ExecutorLost, tally(0, 2), 0, 1.0), Verdict::RetryAt(2_000));
+        assert_eq!(policy.decide(FailureClass::ExecutorLost, tally(0, 5), 0, 1.0), Verdict::RetryAt(16_000));
         assert_eq!(policy.decide(FailureClass::ExecutorLost, tally(0, 21), 0, 1.0), Verdict::AskPerson);
     }
 

@@ -55,12 +55,21 @@ pub enum ForgeError {
 }
 
 impl ForgeError {
-    /// Whether it says nothing of what was asked, but of the forge, or of who asks: anything else would fare no better now.
+    /// Whether it says nothing of what was asked, but of the forge, or of who asks.
     #[must_use]
     pub const fn is_of_the_forge(&self) -> bool {
         match self {
             Self::Settings(_) | Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => matches!(status, 401 | 403 | 429 | 500..=599),
+        }
+    }
+
+    /// Whether nothing else is to be asked now: it does not answer, does not know us, or has had enough of us.
+    #[must_use]
+    pub const fn stops_all(&self) -> bool {
+        match self {
+            Self::Settings(_) | Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => matches!(status, 401 | 429),
         }
     }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use coditect_core::{Change, Clock, Lifecycle, TaskId, TaskState, Trigger, transition};
 use coditect_service::announce::announce;
-use coditect_store::{AnswerRow, AttemptEnd, HeldResult, Moved, StoreError, Tx, Wish, WishRow};
+use coditect_store::{AnswerRow, AttemptEnd, DeliveryVerdict, HeldResult, Moved, StoreError, Tx, Wish, WishRow};
 use tracing::info;
 
 use crate::Orchestrator;
@@ -162,6 +162,9 @@ impl Orchestrator {
                 (None, Action::Assign) => word.agent.as_ref().map(|agent| format!("given to {agent}")),
                 (None, Action::Retry | Action::Skip | Action::Cancel) => None,
             };
+            // What a person has dropped is not gone on with.
+            let delivered = tx.delivered(task, seen.generation).await?;
+            let dropped = delivered.is_some_and(|last| last.verdict == Some(DeliveryVerdict::Dropped));
             let change = Change::Intervene { trigger, reason };
             moved = tx.change(task, &seen, change, AttemptEnd::default(), &word.actor, now_ms).await?;
             if moved.is_none() {
@@ -170,7 +173,7 @@ impl Orchestrator {
             if let (Action::Approve, Some(held)) = (word.action, &held) {
                 tx.approve_held(held.attempt, &word.actor, now_ms).await?;
             }
-            if word.action == Action::Answer {
+            if word.action == Action::Answer && !dropped {
                 tx.go_on_with_delivered(task, seen.generation).await?;
             }
         }

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use coditect_core::{Change, Clock, FailureClass, Trigger, Verdict, decide_unmerged};
+use coditect_core::{Change, Clock, FailureClass, Lifecycle, Trigger, Verdict, decide_unmerged};
 use coditect_forge::{self as forge_api, Forge, ForgeError, Kind, Standing};
 use coditect_service::announce::announce;
 use coditect_service::config::{Config, ForgeKind};
 use coditect_service::ticker;
-use coditect_store::{AttemptEnd, Delivered, PullRequest, StoreError};
+use coditect_store::{AttemptEnd, Delivered, DeliveryVerdict, PullRequest, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -73,12 +73,16 @@ impl Orchestrator {
     pub(crate) async fn look_after_requests(&self, turn: usize, ended: &CancellationToken) -> anyhow::Result<()> {
         let (open, new): (Vec<_>, Vec<_>) =
             self.store.requests().await?.into_iter().partition(|delivered| delivered.request.is_some());
-        if open.is_empty() && new.is_empty() {
+        let refused = self.store.refused_requests().await?;
+        if open.is_empty() && new.is_empty() && refused.is_empty() {
             return Ok(());
         }
         let forge = forge(&self.config())?;
-        let in_turn = in_turn(open.len(), turn).into_iter().filter_map(|at| open.get(at));
-        for delivered in new.iter().take(IN_A_PASS).chain(in_turn) {
+        let of = |all: &[Delivered]| -> Vec<Delivered> {
+            in_turn(all.len(), turn).into_iter().filter_map(|at| all.get(at).cloned()).collect()
+        };
+        let mut failed = Ok(());
+        for delivered in &[of(&open), of(&new), of(&refused)].concat() {
             if ended.is_cancelled() {
                 return Ok(());
             }
@@ -89,23 +93,26 @@ impl Orchestrator {
                     let mut tx = self.store.begin().await?;
                     tx.forge_troubles(delivered.attempt, Some(&error.to_string())).await?;
                     tx.commit().await?;
-                    if error.is_of_the_forge() {
-                        // The others would fare no better.
+                    if error.stops_all() {
                         return Err(error.into());
                     }
                     if delivered.trouble.as_deref() != Some(error.to_string().as_str()) {
                         warn!(task = %delivered.task, branch = delivered.result.branch, %error, "a pull request makes trouble");
                     }
+                    if error.is_of_the_forge() {
+                        failed = Err(error.into());
+                    }
                 }
             }
         }
-        Ok(())
+        failed
     }
 
     async fn look_after(&self, forge: &Forge, delivered: &Delivered) -> Result<(), Trouble> {
         let Some(request) = &delivered.request else { return self.open_request(forge, delivered).await };
-        let last = forge_api::Delivered { commit: delivered.result.commit.clone(), since_ms: delivered.since_ms };
-        let standing = forge.look(request.number, &last).await?;
+        // What is said from here on is looked at the next time.
+        let now_ms = self.clock.now_ms();
+        let standing = forge.look(request.number, &known(delivered)).await?;
         if delivered.trouble.is_some() {
             let mut tx = self.store.begin().await?;
             tx.forge_troubles(delivered.attempt, None).await?;
@@ -113,9 +120,11 @@ impl Orchestrator {
         }
         match standing {
             Standing::Merged { commit } => Ok(self.merged(delivered, request, commit).await?),
+            // It waits for a person's word, or for being merged.
+            _ if delivered.verdict.is_some() => Ok(()),
             Standing::Closed => {
                 let said = format!("its pull request was closed without being merged: {}", request.url);
-                Ok(self.unmerged(delivered, true, said).await?)
+                Ok(self.unmerged(delivered, true, said, now_ms).await?)
             }
             Standing::Open { asks } if asks.is_empty() => Ok(()),
             Standing::Open { asks } => {
@@ -126,7 +135,7 @@ impl Orchestrator {
                         several.iter().map(|ask| format!("\n- {ask}")).collect::<String>().trim_start().to_owned()
                     }
                 };
-                Ok(self.unmerged(delivered, false, said).await?)
+                Ok(self.unmerged(delivered, false, said, now_ms).await?)
             }
         }
     }
@@ -135,9 +144,29 @@ impl Orchestrator {
         let task = self.store.task(&delivered.task).await?;
         let attempt = self.store.attempt(delivered.attempt).await?;
         let (Some(task), Some(attempt)) = (task, attempt) else { return Ok(()) };
-        let target = &self.config().repository.target_branch;
-        let opened = forge.open(&proposal(&task, &attempt, &delivered.result, target)).await?;
-        let request = PullRequest { number: opened.number, url: opened.url };
+        // While an agent did what was asked for, people may have merged or closed it all the same.
+        let before = self.store.requested_before(delivered).await?;
+        let before = before.filter(|before| before.verdict == Some(DeliveryVerdict::SentBack));
+        let mut request = None;
+        if let Some(known_as) = before.and_then(|before| before.request) {
+            let now_ms = self.clock.now_ms();
+            match forge.look(known_as.number, &known(delivered)).await? {
+                Standing::Merged { commit } => return Ok(self.merged(delivered, &known_as, commit).await?),
+                Standing::Closed => {
+                    let said = format!("its pull request was closed without being merged: {}", known_as.url);
+                    return Ok(self.unmerged(delivered, true, said, now_ms).await?);
+                }
+                Standing::Open { .. } => request = Some(known_as),
+            }
+        }
+        let request = match request {
+            Some(request) => request,
+            None => {
+                let target = &self.config().repository.target_branch;
+                let opened = forge.open(&proposal(&task, &attempt, &delivered.result, target)).await?;
+                PullRequest { number: opened.number, url: opened.url }
+            }
+        };
         let mut tx = self.store.begin().await?;
         tx.request_opened(delivered.attempt, &request).await?;
         tx.commit().await?;
@@ -152,14 +181,16 @@ impl Orchestrator {
         commit: Option<String>,
     ) -> Result<(), StoreError> {
         let end = AttemptEnd { commit, ..AttemptEnd::default() };
-        if self.move_on(delivered, Change::Plain(Trigger::Merge), end).await? {
+        // One that a person was asked about is completed, as a person would.
+        let trigger = if delivered.verdict.is_some() { Trigger::Complete } else { Trigger::Merge };
+        if self.move_on(delivered, Change::Plain(trigger), end, self.clock.now_ms()).await? {
             info!(task = %delivered.task, url = request.url, "merged; completed");
         }
         Ok(())
     }
 
     /// What people or checks ask for goes back to an agent, or to a person.
-    async fn unmerged(&self, delivered: &Delivered, closed: bool, said: String) -> Result<(), StoreError> {
+    async fn unmerged(&self, delivered: &Delivered, closed: bool, said: String, now_ms: i64) -> Result<(), StoreError> {
         let class = FailureClass::NotMerged;
         let mut tx = self.store.begin().await?;
         let Some(seen) = tx.lifecycle(&delivered.task).await? else { return Ok(()) };
@@ -179,7 +210,7 @@ impl Orchestrator {
         };
         let end = AttemptEnd { failure: Some(class), message: Some(said), ..AttemptEnd::default() };
         let change = Change::Fail { trigger: verdict.trigger(), class, reason: reason.clone(), due_at_ms: None };
-        if self.move_on(delivered, change, end).await? {
+        if self.move_on(delivered, change, end, now_ms).await? {
             let (task, round) = (&delivered.task, delivered.round);
             warn!(%task, round, trigger = %verdict.trigger(), reason = reason.lines().next(), "was not merged as it is");
         }
@@ -187,16 +218,26 @@ impl Orchestrator {
     }
 
     /// Moves the task on, if it still waits for this.
-    async fn move_on(&self, delivered: &Delivered, change: Change, end: AttemptEnd) -> Result<bool, StoreError> {
+    async fn move_on(
+        &self,
+        delivered: &Delivered,
+        change: Change,
+        end: AttemptEnd,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
         let mut tx = self.store.begin().await?;
-        let Some(seen) = tx.lifecycle(&delivered.task).await?.filter(|seen| delivered.waits(seen)) else {
-            return Ok(false);
-        };
-        let moved = tx.change(&delivered.task, &seen, change, end, "orchestrator", self.clock.now_ms()).await?;
+        let waits = |seen: &Lifecycle| delivered.waits(seen) || delivered.is_with_a_person(seen);
+        let Some(seen) = tx.lifecycle(&delivered.task).await?.filter(waits) else { return Ok(false) };
+        let moved = tx.change(&delivered.task, &seen, change, end, "orchestrator", now_ms).await?;
         tx.commit().await?;
         announce(&self.queue, moved.as_slice()).await;
         Ok(moved.is_some())
     }
+}
+
+/// What of a request is known already.
+fn known(delivered: &Delivered) -> forge_api::Delivered {
+    forge_api::Delivered { commit: delivered.result.commit.clone(), since_ms: delivered.since_ms }
 }
 
 /// Which of so many are looked at in the `turn`th pass.

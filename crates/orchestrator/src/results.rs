@@ -258,7 +258,7 @@ impl Orchestrator {
             Verdict::RetryAt(_) | Verdict::Requeue => None,
         };
         let budget = self.config().budget.per_task_micros();
-        let cost = tx.task_spent(&fence.task, seen).await?.saturating_add(end.cost_micros.unwrap_or_default());
+        let cost = tx.task_spent_with(&fence.task, seen, fence.attempt, end.cost_micros).await?;
         Ok(match why {
             None if cost >= budget => (Verdict::AskPerson, Some(Why::Budget { spent: cost, budget })),
             why => (verdict, why),

@@ -95,8 +95,15 @@ impl GitError {
     /// Whether the failure looks like a network that is down for now, and not like something to mend.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        const SIGNS: [&str; 9] = [
+        // git's own, those of libcurl (two spellings) and of ssh.
+        const SIGNS: [&str; 16] = [
             "Could not resolve host",
+            "Couldn't connect to server",
+            "Could not connect to server",
+            "Failed to connect to",
+            "No route to host",
+            "Connection closed by",
+            "hung up unexpectedly",
             "Connection refused",
             "Connection reset",
             "Connection timed out",
@@ -105,6 +112,7 @@ impl GitError {
             "early EOF",
             "unexpected disconnect",
             "The requested URL returned error: 5",
+            "The requested URL returned error: 429",
         ];
         match self {
             Self::TimedOut { .. } => true,
@@ -305,14 +313,29 @@ impl<'a> Call<'a> {
         Ok(Answer {
             code: output.status.code().unwrap_or(-1),
             stdout: output.stdout,
-            stderr: tail(String::from_utf8_lossy(&output.stderr).trim(), STDERR_TAIL).to_owned(),
+            stderr: redacted(tail(String::from_utf8_lossy(&output.stderr).trim(), STDERR_TAIL)),
         })
     }
 
     fn describe(&self) -> String {
         let words: Vec<_> = self.args.iter().map(|arg| arg.to_string_lossy()).collect();
-        words.join(" ")
+        redacted(&words.join(" "))
     }
+}
+
+/// The text, where URLs have lost the name and the password in them: they may be somebody's token.
+#[must_use]
+pub fn redacted(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let ends = |c: char| c == '/' || c.is_whitespace() || matches!(c, '\'' | '"' | '`');
+        let (authority, rest) = part.split_at(part.find(ends).unwrap_or(part.len()));
+        shown.push_str("://");
+        shown.push_str(authority.rsplit_once('@').map_or(authority, |(_, host)| host));
+        shown.push_str(rest);
+    }
+    shown
 }
 
 /// A git that has not ended, with the programs it has started; killed when dropped.
@@ -347,6 +370,25 @@ pub fn tail(text: &str, bytes: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_and_passwords_in_urls_are_not_repeated() {
+        let said = "git push https://x:to@ken@host/o/n.git refused: 'https://me@host', ssh://git@h:22/a, git@host:o/n";
+        let shown = "git push https://host/o/n.git refused: 'https://host', ssh://h:22/a, git@host:o/n";
+        assert_eq!(redacted(said), shown);
+        assert_eq!(redacted("a://"), "a://");
+    }
+
+    #[tokio::test]
+    async fn an_error_does_not_repeat_the_password_of_a_url_and_is_transient_where_nobody_answers() {
+        let home = tempfile::tempdir().unwrap();
+        let git = Git::new(home.path(), &[]);
+        let call = git.call(["ls-remote", "http://ann:secret@127.0.0.1:1/a.git"]);
+        let error = call.dir(home.path()).ok().await.unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(said.contains("127.0.0.1:1") && !said.contains("secret") && !said.contains("ann"), "{said}");
+        assert!(error.is_transient(), "{said}");
+    }
 
     #[tokio::test]
     async fn an_error_names_the_command_its_code_and_what_it_said() {

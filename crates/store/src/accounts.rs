@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use coditect_core::{Lifecycle, TaskId};
+use coditect_core::{AttemptId, Lifecycle, TaskId};
 
 use crate::change::{get, keepable, task_id};
 use crate::{Store, StoreError, Tx};
@@ -139,7 +139,21 @@ impl Tx {
     /// # Errors
     /// The database failed.
     pub async fn task_spent(&mut self, task: &TaskId, life: &Lifecycle) -> Result<i64, StoreError> {
-        task_spent(&mut *self.inner, task, life).await
+        task_spent(&mut *self.inner, task, life, None).await
+    }
+
+    /// The same, where this attempt has cost so much, whatever it said of that until now; `None`: what it said last.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn task_spent_with(
+        &mut self,
+        task: &TaskId,
+        life: &Lifecycle,
+        attempt: AttemptId,
+        micros: Option<i64>,
+    ) -> Result<i64, StoreError> {
+        task_spent(&mut *self.inner, task, life, micros.map(|micros| (attempt, micros))).await
     }
 }
 
@@ -165,7 +179,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn task_spent(&self, task: &TaskId, life: &Lifecycle) -> Result<i64, StoreError> {
-        task_spent(&self.pool, task, life).await
+        task_spent(&self.pool, task, life, None).await
     }
 }
 
@@ -211,14 +225,19 @@ async fn task_spent<'e>(
     on: impl sqlx::Executor<'e, Database = sqlx::Any>,
     task: &TaskId,
     life: &Lifecycle,
+    known: Option<(AttemptId, i64)>,
 ) -> Result<i64, StoreError> {
+    let (attempt, cost) = known.map_or((String::new(), 0), |(attempt, micros)| (attempt.to_string(), micros));
     let (micros,): (i64,) = sqlx::query_as(
-        "SELECT CAST(COALESCE(SUM(cost_micros), 0) AS BIGINT) FROM (SELECT cost_micros FROM attempts \
+        "SELECT CAST(COALESCE(SUM(CASE WHEN id = $4 THEN $5 ELSE cost_micros END), 0) AS BIGINT) \
+         FROM (SELECT id, cost_micros FROM attempts \
          WHERE task_id = $1 AND generation = $2 ORDER BY number DESC LIMIT $3) AS since",
     )
     .bind(task.as_str())
     .bind(life.generation)
     .bind(life.attempts_started)
+    .bind(attempt)
+    .bind(cost)
     .fetch_one(on)
     .await
     .map_err(StoreError::during("add up what a task cost"))?;

@@ -284,14 +284,15 @@ impl Tx {
              cost_micros = CASE WHEN COALESCE(cost_micros, -1) < $1 THEN $1 ELSE cost_micros END, \
              tokens_in = CASE WHEN COALESCE(tokens_in, -1) < $2 THEN $2 ELSE tokens_in END, \
              tokens_out = CASE WHEN COALESCE(tokens_out, -1) < $3 THEN $3 ELSE tokens_out END, evidence = COALESCE(evidence, $4), \
-             runtime_version = COALESCE(runtime_version, $5) \
-             WHERE id = $6 AND token = $7 AND ended_at_ms IS NOT NULL",
+             runtime_version = COALESCE(runtime_version, $5), commit_id = COALESCE(commit_id, $6) \
+             WHERE id = $7 AND token = $8 AND ended_at_ms IS NOT NULL",
         )
         .bind(end.cost_micros)
         .bind(end.tokens_in)
         .bind(end.tokens_out)
         .bind(end.evidence.as_deref().map(keepable))
         .bind(end.runtime_version.as_deref().map(keepable))
+        .bind(end.commit.as_deref().map(keepable))
         .bind(id.to_string())
         .bind(token)
         .execute(&mut *self.inner)

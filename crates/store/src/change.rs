@@ -1,6 +1,6 @@
 //! The one place where a task's state is written.
 
-use coditect_core::{AttemptId, Change, Lifecycle, TaskId, TaskState};
+use coditect_core::{AttemptId, Change, Lifecycle, TaskId, TaskState, Trigger};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -116,7 +116,8 @@ impl Tx {
             } else {
                 self.attempt_ends(attempt, next.state, &next, end, now_ms).await?;
             }
-        } else if seen.state == TaskState::AwaitingMerge
+        } else if (seen.state == TaskState::AwaitingMerge
+            || (seen.state == TaskState::NeedsHuman && trigger == Trigger::Complete))
             && let Some(attempt) = seen.attempt
         {
             self.delivery_ends(attempt, trigger, &next, end, actor, now_ms).await?;

@@ -114,6 +114,13 @@ impl Delivered {
         self.verdict.is_none() && life.state == TaskState::AwaitingMerge && life.attempt == Some(self.attempt)
     }
 
+    /// Whether its request was put to a person, who has said nothing yet: it may be merged all the same.
+    #[must_use]
+    pub fn is_with_a_person(&self, life: &Lifecycle) -> bool {
+        let refused = self.verdict == Some(DeliveryVerdict::Refused);
+        refused && life.state == TaskState::NeedsHuman && life.attempt == Some(self.attempt)
+    }
+
     /// Whether the next attempt goes on with it.
     #[must_use]
     pub const fn goes_on(&self) -> bool {
@@ -225,9 +232,9 @@ impl Tx {
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let verdict = DeliveryVerdict::by(trigger);
-        sqlx::query(
+        let settled = sqlx::query(
             "UPDATE deliveries SET verdict = $1, decided_by = $2, decided_at_ms = $3 \
-             WHERE attempt_id = $4 AND verdict IS NULL",
+             WHERE attempt_id = $4 AND (verdict IS NULL OR verdict = 'refused')",
         )
         .bind(verdict.as_str())
         .bind(keepable(actor))
@@ -236,6 +243,9 @@ impl Tx {
         .execute(&mut *self.inner)
         .await
         .map_err(StoreError::during("settle a delivery"))?;
+        if settled.rows_affected() == 0 {
+            return Ok(());
+        }
         let (state, failure) = match verdict {
             DeliveryVerdict::Merged => ("landed", None),
             // A person's word ended it.
@@ -286,18 +296,53 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn requests(&self) -> Result<Vec<Delivered>, StoreError> {
-        sqlx::query(concat!(
+        self.read_deliveries(concat!(
             "SELECT ",
             delivery_columns!(),
             " FROM deliveries d JOIN tasks t ON t.id = d.task_id AND t.attempt = d.attempt_id \
              WHERE d.requested = 1 AND d.verdict IS NULL AND t.state = 'awaiting_merge' ORDER BY d.at_ms, d.attempt_id"
         ))
-        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// The pull requests that a person was asked about, who has said nothing yet.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn refused_requests(&self) -> Result<Vec<Delivered>, StoreError> {
+        self.read_deliveries(concat!(
+            "SELECT ",
+            delivery_columns!(),
+            " FROM deliveries d JOIN tasks t ON t.id = d.task_id AND t.attempt = d.attempt_id \
+             WHERE d.number IS NOT NULL AND d.verdict = 'refused' AND t.state = 'needs_human' ORDER BY d.at_ms, d.attempt_id"
+        ))
+        .await
+    }
+
+    async fn read_deliveries(&self, query: &'static str) -> Result<Vec<Delivered>, StoreError> {
+        let rows = sqlx::query(query).fetch_all(&self.pool).await.map_err(StoreError::during("read deliveries"))?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The last result of the same generation before this one whose pull request is open or was.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn requested_before(&self, of: &Delivered) -> Result<Option<Delivered>, StoreError> {
+        sqlx::query(concat!(
+            "SELECT ",
+            delivery_columns!(),
+            " FROM deliveries d WHERE d.task_id = $1 AND d.generation = $2 AND d.attempt_id <> $3 AND d.number IS NOT NULL \
+             ORDER BY d.at_ms DESC, d.attempt_id DESC LIMIT 1"
+        ))
+        .bind(of.task.as_str())
+        .bind(of.generation)
+        .bind(of.attempt.to_string())
+        .fetch_optional(&self.pool)
         .await
         .map_err(StoreError::during("read deliveries"))?
-        .iter()
-        .map(read)
-        .collect()
+        .map(|row| read(&row))
+        .transpose()
     }
 }
 

@@ -43,7 +43,7 @@ use tracing::warn;
 use crate::daemon::{Ask, Daemon};
 use crate::discovery::PlanSet;
 use crate::source::git::GitSource;
-use crate::source::{Source, poll, trouble};
+use crate::source::{Source, poll};
 use crate::sync::{Marks, PlanSync};
 
 /// How many requests may wait for the loop.
@@ -115,7 +115,7 @@ async fn act(
 fn source_of(config: &Config) -> anyhow::Result<(Source, PathBuf)> {
     if config.plan.source == PlanSource::Git {
         let git = Arc::new(GitSource::new(config));
-        let root = PathBuf::from(trouble::redacted(git.own().url()));
+        let root = PathBuf::from(coditect_service::git::redacted(git.own().url()));
         return Ok((Source::Git(git), root));
     }
     let root = working_tree(config)?;

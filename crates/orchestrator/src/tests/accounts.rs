@@ -149,6 +149,9 @@ async fn a_task_that_cost_what_it_may_asks_a_person_who_grants_it_as_much_again(
         ..finished(fence, Some(FailureClass::VerificationFailed))
     };
     let fence = world.claimed(1).await;
+    // What it said while it ran is not counted once more.
+    let meanwhile = ResultEntry { kind: ResultKind::Progress, failure: None, ..costing(&fence, 0.7) };
+    world.orchestrator.apply(&meanwhile).await.unwrap();
     world.orchestrator.apply(&costing(&fence, 0.75)).await.unwrap();
     let life = world.row().await.life;
     assert_eq!((life.state, life.attempts_spent), (TaskState::WaitingRetry, 1));

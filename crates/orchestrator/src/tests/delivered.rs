@@ -231,6 +231,59 @@ async fn a_request_that_is_closed_is_a_persons_matter_at_once() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_merged_though_a_person_was_asked_completes_the_task() {
+    for kind in [Kind::Github, Kind::Gitlab] {
+        let at = AtForge::new(kind, 0).await;
+        at.delivers(1, "c1").await;
+        at.forge.ask(1, "ann", "Name it better.");
+        at.pass().await.unwrap();
+        at.pass().await.unwrap();
+        assert_eq!(at.state().await, TaskState::NeedsHuman);
+        at.forge.merge(1, "5q1f");
+        at.pass().await.unwrap();
+        assert_eq!(at.state().await, TaskState::Completed);
+        assert_eq!(at.world.left().await.verdict, Some(DeliveryVerdict::Merged));
+        let attempts = at.world.orchestrator.store.attempts_of(&at.world.task).await.unwrap();
+        assert_eq!((attempts[0].state.as_str(), attempts[0].end.commit.as_deref()), ("landed", Some("5q1f")));
+    }
+}
+
+#[tokio::test]
+async fn what_people_do_with_a_request_while_an_agent_works_on_what_they_asked_for_is_seen() {
+    for merged in [true, false] {
+        let at = AtForge::new(Kind::Github, 3).await;
+        at.delivers(1, "c1").await;
+        at.forge.ask(1, "ann", "Name it better.");
+        at.pass().await.unwrap();
+        assert_eq!(at.state().await, TaskState::Pending);
+        if merged {
+            at.forge.merge(1, "5q1f")
+        } else {
+            at.forge.close(1)
+        }
+        at.world.delivers(2, "c2").await;
+        at.pass().await.unwrap();
+        assert_eq!(at.forge.requests().len(), 1, "no other is opened");
+        let wanted = if merged { TaskState::Completed } else { TaskState::NeedsHuman };
+        assert_eq!(at.state().await, wanted);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_does_not_go_on_with_what_a_person_has_dropped() {
+    let mut world = World::new().await;
+    world.landing(|config| config.landing.mode = LandingMode::Branch);
+    world.delivers(1, "c0ffee").await;
+    world.retried().await;
+    let (fence, _) = world.claims(2).await;
+    world.orchestrator.apply(&finished(&fence, Some(FailureClass::Config))).await.unwrap();
+    assert_eq!(world.row().await.life.state, TaskState::NeedsHuman);
+    let answer = Word { text: "mended".to_owned(), ..word(Action::Answer) };
+    assert!(world.orchestrator.act(&world.task, &answer).await.unwrap());
+    assert_eq!(world.claims(3).await.1.start_from, None);
+}
+
+#[tokio::test]
 async fn a_task_whose_budget_is_spent_goes_back_to_a_person_and_no_agent() {
     let at = AtForge::new(Kind::Github, 3).await;
     *at.tip.lock().unwrap() = "c1".to_owned();

@@ -1,6 +1,6 @@
 //! What git's refusals mean, and what to do about each.
 
-use coditect_service::git::GitError;
+use coditect_service::git::{GitError, redacted};
 
 /// How much of what git said is repeated.
 const SAID: usize = 300;
@@ -77,19 +77,6 @@ pub fn clone_broken(folder: &std::path::Path, why: &str) -> String {
     format!(
         "the clone in {folder} cannot be used ({why}); let the user that runs the sync-daemon write there, make room on the disk"
     )
-}
-
-/// The URL without the name and password in it.
-#[must_use]
-pub fn redacted(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => url.to_owned(),
-    }
 }
 
 fn has(error: &GitError, signs: &[&str]) -> bool {
