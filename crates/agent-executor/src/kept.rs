@@ -170,7 +170,9 @@ impl Store {
     ) -> Result<Taken, Failure> {
         let Some((folder, record)) = self.find(job) else { return Ok(Taken::default()) };
         let same = record.runtime == job.runtime.name() && record.agent == job.agent;
-        let session = record.session.filter(|_| same);
+        // Of a conversation whose work is left aside the agent would go on as if it were there.
+        let whole = with_work || record.work.is_none();
+        let session = record.session.filter(|_| same && whole);
         let resume = session.map(|session_id| Resume { session_id, state: folder.join("state") });
         let mut work = None;
         if let Some(commit) = record.work.filter(|_| with_work) {

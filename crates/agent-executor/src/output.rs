@@ -188,9 +188,21 @@ const SECRET: usize = 8;
 /// Replaces every secret in the text.
 fn strike_out(text: &mut Vec<u8>, secrets: &[String]) {
     for secret in secrets.iter().map(String::as_bytes).filter(|secret| secret.len() >= SECRET) {
-        while let Some(at) = text.windows(secret.len()).position(|part| part == secret) {
-            text.splice(at..at + secret.len(), *b"[secret]");
+        let finder = memchr::memmem::Finder::new(secret);
+        if finder.find(text).is_none() {
+            continue;
         }
+        // In one pass: a line may be nothing but the secret, over and over.
+        let mut struck = Vec::with_capacity(text.len());
+        let mut rest = text.as_slice();
+        while let Some(at) = finder.find(rest) {
+            let (before, from) = rest.split_at(at);
+            struck.extend_from_slice(before);
+            struck.extend_from_slice(b"[secret]");
+            rest = from.get(secret.len()..).unwrap_or_default();
+        }
+        struck.extend_from_slice(rest);
+        *text = struck;
     }
 }
 
@@ -244,6 +256,14 @@ mod tests {
         assert!(texts[5].contains("longer than 9000 bytes"), "{}", texts[5]);
         assert_eq!(texts.len(), 6);
         assert_eq!(lines.into_end().0, "never");
+    }
+
+    #[test]
+    fn a_line_of_nothing_but_secrets_is_struck_out_in_one_pass() {
+        let secret = "attempt-0123456789".to_owned();
+        let mut line = secret.repeat(200_000).into_bytes();
+        strike_out(&mut line, std::slice::from_ref(&secret));
+        assert_eq!(line, "[secret]".repeat(200_000).into_bytes());
     }
 
     #[tokio::test]

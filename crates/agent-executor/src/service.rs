@@ -171,6 +171,10 @@ async fn take_work(worker: &Worker, service: &Service) {
             break;
         }
         let (Ok(slot), Some(delivery)) = (slot, entries.next().await) else { break };
+        // It may have been long in coming, and the disk have been filled by others meanwhile.
+        if !disk::room(worker.host.root().path(), &worker.live.get().worktree, &drain, tell).await {
+            break;
+        }
         let worker = worker.clone();
         runs.spawn(async move {
             let (task, parent) = (delivery.message.task.clone(), delivery.message.traceparent.clone());

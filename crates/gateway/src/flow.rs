@@ -13,8 +13,9 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::api::Api;
+use crate::ledger::{self, Admission};
 use crate::notice::Notice;
-use crate::prices::Prices;
+use crate::prices::{PriceList, Prices};
 use crate::quota::{self, Standing};
 use crate::scan::{Found, Scanner, Wanted};
 use crate::session::Shared;
@@ -28,7 +29,34 @@ const LONGEST_NAME: usize = 200;
 /// What has no space for so long is no text but an encoded file, which is charged otherwise.
 const LONGEST_WORD: u64 = 4 * 1024;
 
-const MODEL: &[Wanted<()>] = &[Wanted { path: &["model"], what: (), only_length: false }];
+/// How many tokens an answer may have whose request does not say.
+const USUAL_MOST: u64 = 8 * 1024;
+
+/// What is looked for in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Model,
+    /// The answer comes in pieces, which are charged as they come.
+    Stream,
+    /// The most tokens of the answer.
+    Most,
+    /// The answer is given later, to somebody else: nobody would count it.
+    Background,
+}
+
+const fn asked(path: &'static [&'static str], what: Asked) -> Wanted<Asked> {
+    Wanted { path, what, only_length: false }
+}
+
+const ASKED: &[Wanted<Asked>] = &[
+    asked(&["model"], Asked::Model),
+    asked(&["stream"], Asked::Stream),
+    asked(&["max_tokens"], Asked::Most),
+    asked(&["max_output_tokens"], Asked::Most),
+    asked(&["max_completion_tokens"], Asked::Most),
+    asked(&["generationConfig", "maxOutputTokens"], Asked::Most),
+    asked(&["background"], Asked::Background),
+];
 
 /// What is known of a request that was sent.
 #[derive(Debug, Default)]
@@ -38,22 +66,64 @@ pub(crate) struct Request {
     /// All of it was sent.
     whole: AtomicBool,
     model: Mutex<Option<String>>,
+    streams: AtomicBool,
+    /// The most tokens of the answer; 0: it does not say.
+    most: AtomicU64,
+    /// It asks for what nobody would count.
+    refused: AtomicBool,
+    /// It may be answered, and others reckon with it.
+    admission: Mutex<Option<Admission>>,
 }
 
-/// A request's body on its way to the API.
-#[derive(Debug)]
+impl Request {
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    fn estimated_input(&self) -> u64 {
+        self.text.load(Ordering::Relaxed).div_ceil(BYTES_PER_TOKEN)
+    }
+
+    /// What it may cost until the answer itself says so, at these prices.
+    fn may_cost(&self, prices: &PriceList) -> i64 {
+        let output = match (self.streams.load(Ordering::Relaxed), self.most.load(Ordering::Relaxed)) {
+            (true, _) => 0,
+            (false, 0) => USUAL_MOST,
+            (false, most) => most,
+        };
+        let usage = Usage { input: self.estimated_input(), output, ..Usage::default() };
+        let model = self.model.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
+        prices.of(&model).prices.cost(&usage)
+    }
+}
+
+/// A piece of a request, or its end.
+type Piece = Option<Result<Frame<Bytes>, BodyError>>;
+
+/// The wait of a request for its admission.
+type Admitted = Pin<Box<dyn Future<Output = Admission> + Send + Sync>>;
+
+/// A request's body on its way to the API. Its end is not sent before the budget admits it.
 pub(crate) struct Sent {
     body: Incoming,
     request: Arc<Request>,
-    /// Looks for the model, until it is found.
-    scanner: Option<Scanner<()>>,
+    /// Whom its cost is the matter of; nobody's, if a model does not answer it or it was admitted.
+    shared: Option<Arc<Shared>>,
+    scanner: Scanner<Asked>,
     /// The length of the word that the last piece ended in.
     word: u64,
+    /// It is whole, and this is sent when it is admitted.
+    waits: Option<(Admitted, Piece)>,
 }
 
+/// A request asks for an answer that is given later.
+#[derive(Debug, thiserror::Error)]
+#[error("answers in the background are not counted, and not asked for")]
+struct InBackground;
+
 impl Sent {
-    pub(crate) fn new(body: Incoming, request: Arc<Request>) -> Self {
-        Self { body, request, scanner: Some(Scanner::new(MODEL)), word: 0 }
+    pub(crate) fn new(body: Incoming, request: Arc<Request>, shared: Option<Arc<Shared>>) -> Self {
+        Self { body, request, shared, scanner: Scanner::new(ASKED), word: 0, waits: None }
     }
 
     fn passes(&mut self, bytes: &[u8]) {
@@ -65,20 +135,26 @@ impl Sent {
             self.word = if ends { 0 } else { self.word + length };
         }
         self.request.text.fetch_add(text, Ordering::Relaxed);
-        let mut model = None;
-        if let Some(scanner) = &mut self.scanner {
-            scanner.feed(bytes, &mut |(), found| {
-                if let Found::Value(value) = found
-                    && model.is_none()
-                {
-                    model = serde_json::from_slice::<String>(value).ok();
+        let request = &self.request;
+        self.scanner.feed(bytes, &mut |what, found| {
+            let Found::Value(value) = found else { return };
+            match what {
+                Asked::Model => {
+                    let model = serde_json::from_slice::<String>(value).ok();
+                    if let Some(model) = model.filter(|model| model.len() <= LONGEST_NAME) {
+                        *request.model.lock().unwrap_or_else(PoisonError::into_inner) = Some(model);
+                    }
                 }
-            });
-        }
-        if let Some(model) = model.filter(|model| model.len() <= LONGEST_NAME) {
-            *self.request.model.lock().unwrap_or_else(PoisonError::into_inner) = Some(model);
-            self.scanner = None;
-        }
+                Asked::Stream => request.streams.store(value == b"true", Ordering::Relaxed),
+                Asked::Most => {
+                    let most = serde_json::from_slice::<u64>(value).unwrap_or_default();
+                    request.most.fetch_max(most, Ordering::Relaxed);
+                }
+                Asked::Background => {
+                    request.refused.store(value != b"false" && value != b"null", Ordering::Relaxed);
+                }
+            }
+        });
     }
 }
 
@@ -86,25 +162,42 @@ impl http_body::Body for Sent {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        match &frame {
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    self.passes(data);
-                }
-                // The last piece is not always followed by a question for more.
-                let ended = self.body.is_end_stream();
-                self.request.whole.fetch_or(ended, Ordering::Relaxed);
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Piece> {
+        if self.waits.is_none() {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+            if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::data_ref) {
+                self.passes(data);
             }
-            Some(Err(_)) => {}
-            None => self.request.whole.store(true, Ordering::Relaxed),
+            if self.request.is_refused() {
+                return Poll::Ready(Some(Err(InBackground.into())));
+            }
+            // The last piece is not always followed by a question for more.
+            let whole = !matches!(frame, Some(Err(_))) && (frame.is_none() || self.body.is_end_stream());
+            let frame = frame.map(|frame| frame.map_err(Into::into));
+            match self.shared.take_if(|_| whole) {
+                Some(shared) => {
+                    let may_cost = self.request.may_cost(&shared.prices);
+                    self.waits = Some((Box::pin(ledger::admit(shared, may_cost)), frame));
+                }
+                None => {
+                    self.request.whole.fetch_or(whole, Ordering::Relaxed);
+                    return Poll::Ready(frame);
+                }
+            }
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+        let Some((admitted, _)) = &mut self.waits else { return Poll::Ready(None) };
+        let admission = ready!(admitted.as_mut().poll(cx));
+        // Those before it may have spent the rest.
+        if admission.is_too_late() {
+            return Poll::Ready(Some(Err(Cut.into())));
+        }
+        *self.request.admission.lock().unwrap_or_else(PoisonError::into_inner) = Some(admission);
+        self.request.whole.store(true, Ordering::Relaxed);
+        Poll::Ready(self.waits.take().and_then(|(_, frame)| frame))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.waits.is_none() && self.body.is_end_stream() && self.shared.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -142,6 +235,8 @@ impl Flow {
         if api == Api::Gemini
             && let Some((_, model)) = path.rsplit_once("/models/")
         {
+            let streams = model.contains(":stream");
+            request.streams.store(streams, Ordering::Relaxed);
             let model = model.split(':').next().unwrap_or(model);
             *request.model.lock().unwrap_or_else(PoisonError::into_inner) = Some(model.to_owned());
         }
@@ -214,7 +309,7 @@ impl Flow {
     }
 
     fn estimated_input(&self) -> u64 {
-        self.request.text.load(Ordering::Relaxed).div_ceil(BYTES_PER_TOKEN)
+        self.request.estimated_input()
     }
 
     /// Enters in the ledger that so much was used.
@@ -295,6 +390,7 @@ impl Flow {
 impl Drop for Flow {
     fn drop(&mut self) {
         self.settle();
+        *self.request.admission.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -57,6 +57,9 @@ const LIST: [(&str, [u64; 4]); 31] = [
     ("gemini-3", [200, 1200, 200, 20]),
 ];
 
+/// What makes a model of OpenAI's another, dearer one than its name's beginning says.
+const DEARER: [&str; 2] = ["-pro", "-deep-research"];
+
 /// A cent in millionths of a dollar.
 const CENT: u64 = 10_000;
 
@@ -92,7 +95,11 @@ impl PriceList {
                 return Priced { prices: *prices, known: true };
             }
         }
-        let listed = LIST.iter().filter(|(start, _)| short.starts_with(start));
+        let own = |start: &str| {
+            let rest = short.strip_prefix(start);
+            rest.is_some_and(|rest| start.starts_with("gemini") || DEARER.iter().all(|dearer| !rest.contains(dearer)))
+        };
+        let listed = LIST.iter().filter(|(start, _)| own(start));
         match listed.max_by_key(|(start, _)| start.len()) {
             Some((_, prices)) => Priced { prices: listed_prices(*prices), known: true },
             None => Priced { prices: self.dearest(), known: false },
@@ -164,6 +171,10 @@ mod tests {
         let unknown = list.of("something-new");
         assert!(!unknown.known);
         assert_eq!((unknown.prices.input, unknown.prices.output), (21_000_000, 168_000_000));
+        for dearer in ["o3-pro", "o3-deep-research-2025-06-26", "gpt-5.5-pro"] {
+            assert!(!list.of(dearer).known, "{dearer} is another model than its beginning");
+        }
+        assert!(list.of("gpt-5.2-pro").known && list.of("gemini-3-pro-preview").known);
         let list = PriceList::new([("a".to_owned(), flat(999_000_000))].into());
         assert_eq!(list.of("something-new").prices, flat(999_000_000));
     }

@@ -6,8 +6,9 @@ use http::{HeaderMap, StatusCode};
 /// A pause below this is the client's own matter, which waits it out; a longer one is the account's.
 const LONG_PAUSE_MS: i64 = 5_000;
 
-/// The statuses of an account that is refused: no credential, no money, no right.
-const REFUSED: [StatusCode; 3] = [StatusCode::UNAUTHORIZED, StatusCode::PAYMENT_REQUIRED, StatusCode::FORBIDDEN];
+/// The statuses of an account that is refused: no credential, no money. What is forbidden may be one model alone, which an agent has
+/// chosen: what that means is the run's own matter.
+const REFUSED: [StatusCode; 2] = [StatusCode::UNAUTHORIZED, StatusCode::PAYMENT_REQUIRED];
 
 /// What an answer means for its account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +205,7 @@ mod tests {
 
     #[test]
     fn an_account_is_refused_by_its_api_and_not_by_a_firewall() {
-        for status in [401, 402, 403] {
+        for status in [401, 402] {
             assert_eq!(read(status, &[("content-type", "application/json")]), Standing::Refused);
         }
         assert_eq!(read(403, &[("content-type", "text/html")]), Standing::Unknown);

@@ -33,6 +33,13 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     HeaderName::from_static("upgrade"),
 ];
 
+/// What names another organisation or project than the key's own: it would be charged, or the key be refused there.
+const FOR_OTHERS: [HeaderName; 3] = [
+    HeaderName::from_static("openai-organization"),
+    HeaderName::from_static("openai-project"),
+    HeaderName::from_static("x-goog-user-project"),
+];
+
 /// How much of a path is told.
 const PATH_TOLD: usize = 120;
 
@@ -86,11 +93,14 @@ async fn to_api(shared: Arc<Shared>, upstream: &Upstream, request: Request<Incom
     drop_hop_by_hop(&mut parts.headers);
     parts.headers.remove(HOST);
     parts.headers.remove(EXPECT);
+    for name in FOR_OTHERS {
+        parts.headers.remove(name);
+    }
     parts.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     upstream.credential.put(&mut parts.headers);
 
     let mut flow = Flow::begin(Arc::clone(&shared), api, &path, costs);
-    let sent = Sent::new(body, flow.request());
+    let sent = Sent::new(body, flow.request(), costs.then(|| Arc::clone(&shared)));
     let request = Request::from_parts(parts, BodyExt::boxed(sent));
     match shared.client.send(request).await {
         Ok(response) => {
@@ -102,6 +112,14 @@ async fn to_api(shared: Arc<Shared>, upstream: &Upstream, request: Request<Incom
         }
         Err(error) => {
             flow.failed();
+            if costs && shared.ledger.is_spent() {
+                shared.budget_is_spent();
+                return refuse(upstream, Refusal::Budget);
+            }
+            if flow.request().is_refused() {
+                shared.teller.once(Notice::PathRefused { what: "answers in the background".to_owned() });
+                return refuse(upstream, Refusal::Path);
+            }
             let why = if error.is_connect() { "no connection" } else { "the connection broke" };
             // The error itself names addresses and reasons, nothing of the request.
             tracing::debug!(%error, "the model's service cannot be reached");

@@ -10,7 +10,7 @@ use http::uri::{Authority, Scheme as UriScheme};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::activity::Activity;
@@ -230,9 +230,17 @@ impl Shared {
     }
 }
 
+/// So many connections of a session are served at once; more wait. What one agent opens takes nothing from the others.
+const CONNECTIONS: usize = 128;
+
 async fn accept(shared: Arc<Shared>, listener: TcpListener, reach: Reach) {
     let closed = shared.closed.clone();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
+        let place = tokio::select! {
+            () = closed.cancelled() => return,
+            place = Arc::clone(&places).acquire_owned() => place,
+        };
         let accepted = tokio::select! {
             () = closed.cancelled() => return,
             accepted = listener.accept() => accepted,
@@ -248,7 +256,11 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, reach: Reach) {
         };
         // Small events are to arrive as they are sent.
         let _ = stream.set_nodelay(true);
-        tokio::spawn(connection(Arc::clone(&shared), stream, reach));
+        let serving = connection(Arc::clone(&shared), stream, reach);
+        tokio::spawn(async move {
+            serving.await;
+            drop(place);
+        });
     }
 }
 

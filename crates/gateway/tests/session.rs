@@ -40,7 +40,8 @@ impl Service {
             let (answer, kept) = (answer.clone(), Arc::clone(&kept));
             async move {
                 let (parts, body) = request.into_parts();
-                let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+                // One that is given up on its way was not asked.
+                let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else { return Response::default() };
                 let before = {
                     let mut kept = kept.lock().unwrap();
                     kept.push((format!("{parts:?}"), String::from_utf8_lossy(&body).into_owned()));
@@ -321,4 +322,51 @@ async fn hosts_are_reached_through_the_proxy_where_they_are_allowed() {
     assert!(all(&mut tunnel).await.ends_with("hello"));
     let Notice::HostRefused { host, .. } = way.told().await else { panic!("not told") };
     assert_eq!(host, "example.org:443");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_at_once_do_not_pass_the_budget_together() {
+    // Each of them reads four tokens and writes four, a dollar each.
+    let answer = r#"{"model":"claude-sonnet-4-5","usage":{"input_tokens":4,"output_tokens":4}}"#;
+    let service = Service::start(move |_| {
+        Response::builder().header("content-type", "application/json").body(Body::from(answer)).unwrap()
+    })
+    .await;
+    let way = Way::open(&service, 20_000_000, None);
+    let body = r#"{"model":"claude-sonnet-4-5","max_tokens":12}"#;
+    let all: Vec<_> = (0..20)
+        .map(|_| {
+            let (address, token) = (way.address, way.session.token().to_owned());
+            tokio::spawn(async move { post(address, &token, body).await })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for one in all {
+        answers.push(one.await.unwrap());
+    }
+    // The third passes the budget, which was not spent before it.
+    assert_eq!((service.asked().len(), way.session.spent_micros()), (3, 24_000_000), "{answers:#?}");
+    assert!(answers.iter().any(|answer| answer.contains("budget of this attempt is spent")), "{answers:#?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_given_later_is_refused_as_nobody_would_count_it() {
+    let service = Service::start(|_| Response::new(Body::empty())).await;
+    let way = Way::open(&service, 20_000_000, None);
+    let answer = post(way.address, way.session.token(), r#"{"model":"claude-sonnet-4-5","background":true}"#).await;
+    assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("nothing else of the account"), "{answer}");
+    assert!(service.asked().is_empty());
+}
+
+/// Asks a model, and reads the whole answer.
+async fn post(address: SocketAddr, token: &str, body: &str) -> String {
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: {token}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    connection.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(LONG, connection.read_to_string(&mut answer)).await.unwrap().unwrap();
+    answer
 }

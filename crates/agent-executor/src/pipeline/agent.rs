@@ -154,7 +154,7 @@ impl Attempt<'_> {
     /// The agent's program and its version, which is new enough; none where it is not known.
     async fn version(&mut self) -> Result<Option<String>, Failure> {
         let Some(program) = self.job.runtime.program() else { return Ok(None) };
-        let checked = self.host.versions.check(program, self.host.env(), &self.folders.home);
+        let checked = self.host.versions.check(program, self.host.env());
         Ok(self.cancellable(checked).await?.map(|version| format!("{} {version}", program.name)))
     }
 

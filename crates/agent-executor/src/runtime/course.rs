@@ -52,6 +52,12 @@ pub(super) struct Course {
     unreadable: u64,
 }
 
+/// So many uses of tools are remembered: more come from nobody but who wants to fill the memory.
+pub(super) const MANY: usize = 10_000;
+
+/// The longest name of a tool that is repeated, in bytes.
+const NAME: usize = 100;
+
 impl Course {
     /// A run that has not begun. `setting` is where its runtime is configured; the program bounds the turns itself where `max_turns` is 0.
     pub(super) fn new(program: &'static str, setting: &'static str, max_turns: u32, resumes: bool) -> Self {
@@ -103,7 +109,9 @@ impl Course {
 
     /// A tool was not allowed.
     pub(super) fn denied(&mut self, tool: &str, why: &str, heard: &mut Heard) {
-        self.denied.push(tool.to_owned());
+        if self.denied.len() < MANY {
+            self.denied.push(beginning(tool, NAME));
+        }
         heard.progress.push(Progress::Denied { tool: tool.to_owned(), why: why.to_owned() });
     }
 

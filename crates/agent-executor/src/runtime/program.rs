@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::process::Command;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::job::Failure;
 
@@ -56,10 +56,13 @@ pub struct Program<'a> {
 /// A program's file, and when it was written.
 type Written = (PathBuf, SystemTime);
 
+/// What a program has answered, once it has.
+type Answered = Arc<OnceCell<Option<Version>>>;
+
 /// The versions of programs that were asked. A program that is replaced is asked again. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Versions {
-    known: Arc<Mutex<HashMap<Written, Option<Version>>>>,
+    known: Arc<Mutex<HashMap<Written, Answered>>>,
 }
 
 impl Versions {
@@ -67,25 +70,13 @@ impl Versions {
     ///
     /// # Errors
     /// It is too old.
-    pub async fn check(
-        &self,
-        program: Program<'_>,
-        host_env: &[(String, String)],
-        home: &Path,
-    ) -> Result<Option<Version>, Failure> {
+    pub async fn check(&self, program: Program<'_>, host_env: &[(String, String)]) -> Result<Option<Version>, Failure> {
         let file = PathBuf::from(find(program.command, host_env));
         // One that is not there is told by its start.
         let Ok(modified) = file.metadata().and_then(|file| file.modified()) else { return Ok(None) };
         let key = (file, modified);
-        let mut known = self.known.lock().await;
-        let version = match known.get(&key) {
-            Some(version) => *version,
-            None => {
-                let version = ask(&key.0, host_env, home).await;
-                known.insert(key.clone(), version);
-                version
-            }
-        };
+        let asked = Arc::clone(self.known.lock().await.entry(key.clone()).or_default());
+        let version = *asked.get_or_init(|| ask(&key.0, host_env)).await;
         match version {
             Some(version) if version < program.minimum => Err(Failure::config(format!(
                 "{} is version {version} of {}, and {} is the oldest that is known to work: update it",
@@ -98,10 +89,12 @@ impl Versions {
     }
 }
 
-/// Asks a program for its version; nothing of the executor's environment is shown to it but `PATH`.
-async fn ask(file: &Path, host_env: &[(String, String)], home: &Path) -> Option<Version> {
+/// Asks a program for its version, in an empty folder: nothing of a repository decides what it does. Nothing of the executor's environment is
+/// shown to it but `PATH`.
+async fn ask(file: &Path, host_env: &[(String, String)]) -> Option<Version> {
+    let empty = tempfile::tempdir().ok()?;
     let mut command = Command::new(file);
-    command.arg("--version").env_clear().env("HOME", home).current_dir(home);
+    command.arg("--version").env_clear().env("HOME", empty.path()).current_dir(empty.path());
     command.envs(host_env.iter().filter(|(name, _)| name == "PATH").cloned());
     command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(LIMIT, command.output()).await.ok()?.ok()?;
@@ -152,7 +145,7 @@ mod tests {
         let versions = Versions::default();
         let check = async |command: &str| {
             let program = Program { name: "codex", command, minimum: Version([0, 169, 0]) };
-            versions.check(program, &[("PATH".to_owned(), "/usr/bin:/bin".to_owned())], dir.path()).await
+            versions.check(program, &[("PATH".to_owned(), "/usr/bin:/bin".to_owned())]).await
         };
         let old = check(&program("old", "codex-cli 0.99.0")).await.unwrap_err();
         assert!(old.message.contains("0.99.0") && old.message.contains("0.169.0"), "{old}");

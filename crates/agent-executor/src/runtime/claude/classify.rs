@@ -11,6 +11,9 @@ use crate::git::tail;
 use crate::job::Failure;
 use crate::run::{End, Ended};
 
+/// How a message begins that says that the conversation itself is refused: the same again would be, too.
+pub const REFUSED: &str = "the API refuses the request";
+
 /// How much of standard error a message repeats.
 const TAIL: usize = 2_000;
 
@@ -111,7 +114,7 @@ fn api_error(seen: &Seen, verdict: &Verdict, said: &str) -> Failure {
     }
     let too_much = matches!(verdict.terminal_reason.as_str(), "prompt_too_long" | "blocking_limit" | "image_error");
     if too_much || matches!(status, Some(400..=499)) || (status.is_none() && error == "invalid_request") {
-        return Failure::new(Class::AgentError, format!("the API refuses the request: {said}"));
+        return Failure::new(Class::AgentError, format!("{REFUSED}: {said}"));
     }
     if status == Some(529) || verdict.api_error_type == "overloaded_error" || error == "overloaded" {
         return Failure::new(Class::Overloaded, format!("the model's service is overloaded: {said}"));

@@ -231,8 +231,9 @@ impl Reader for Session {
         let failure = classify::failure(&self.seen, ended);
         // What is wrong beside the conversation goes wrong again with a new one, and is told then.
         let config = failure.as_ref().is_some_and(|failure| failure.class == FailureClass::Config);
+        let refused = failure.as_ref().is_some_and(|failure| failure.message.starts_with(classify::REFUSED));
         Conclusion {
-            session_id: self.session_id.clone().filter(|_| self.answered || self.resumes),
+            session_id: self.session_id.clone().filter(|_| (self.answered || self.resumes) && !refused),
             resume_refused: self.resumes && !self.seen.started && config,
             summary: summary.filter(|summary| !summary.is_empty()),
             spent: self.spent(),

@@ -4,12 +4,19 @@ use coditect_core::FailureClass;
 use serde_json::Value;
 
 use crate::run::Ended;
-use crate::runtime::course::{self, Course, text};
+use crate::runtime::course::{self, Course, MANY, text};
+use crate::runtime::progress::beginning;
 use crate::runtime::trouble::Trouble;
 use crate::runtime::{Conclusion, Heard, Progress, Reader, Spent};
 
 /// The exit code of a run in a folder that is not trusted, and of one without a login.
 const NOT_STARTED: [i32; 2] = [41, 55];
+
+/// How much of an answer is put together from its pieces, in bytes.
+const SAYING: usize = 256 * 1024;
+
+/// The longest id of a call that is remembered, in bytes.
+const ID: usize = 200;
 
 /// The events of one run so far.
 #[derive(Debug)]
@@ -43,14 +50,18 @@ impl Session {
                 if !event.get("delta").and_then(Value::as_bool).unwrap_or_default() {
                     self.say(heard);
                 }
-                self.saying.push_str(text(event, "content"));
+                if self.saying.len() < SAYING {
+                    self.saying.push_str(text(event, "content"));
+                }
             }
             "tool_use" => {
                 self.say(heard);
                 self.course.answered(heard);
                 let name = text(event, "tool_name").to_owned();
                 let input = course::input(event.get("parameters").unwrap_or(&Value::Null));
-                self.calls.push((text(event, "tool_id").to_owned(), name.clone()));
+                if self.calls.len() < MANY {
+                    self.calls.push((beginning(text(event, "tool_id"), ID), name.clone()));
+                }
                 heard.progress.push(Progress::Tool { name, input });
             }
             "tool_result" => self.answer(event, heard),
