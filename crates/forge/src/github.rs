@@ -134,6 +134,7 @@ async fn reviews(client: &Client, path: &str, since_ms: i64) -> Result<Vec<Strin
         last.retain(|other| other.user != review.user);
         last.push(review);
     }
+    let remarks = reviews.iter().filter(|review| review.state == "COMMENTED" && since(review.submitted_at, since_ms));
     let (last, settled): (Vec<_>, Vec<_>) = last.into_iter().partition(|review| review.state == "CHANGES_REQUESTED");
     let mut asks = Vec::new();
     for review in last.into_iter().filter(|review| since(review.submitted_at, since_ms)) {
@@ -142,6 +143,9 @@ async fn reviews(client: &Client, path: &str, since_ms: i64) -> Result<Vec<Strin
             "" => format!("{who} asks for changes"),
             body => format!("{who} asks for changes: {body}"),
         });
+    }
+    for remark in remarks.filter(|remark| settled.iter().all(|review| review.user != remark.user)) {
+        asks.extend(remark.body.as_deref().map(str::trim).filter(|body| !body.is_empty()).map(str::to_owned));
     }
     let comments: Vec<Comment> = client.list(&format!("{path}/comments")).await?;
     let open = |comment: &Comment| {

@@ -130,6 +130,11 @@ impl Scripted {
         self.note_at(number, who, text, path, line);
     }
 
+    /// Somebody says something in a review that asks for nothing.
+    pub fn note(&self, number: usize, who: &str, text: &str) {
+        self.remark(number, who, "COMMENTED", text, None);
+    }
+
     /// Somebody says something about a line.
     pub fn note_at(&self, number: usize, who: &str, text: &str, path: &str, line: i64) {
         self.remark(number, who, "COMMENTED", text, Some((path.to_owned(), line)));

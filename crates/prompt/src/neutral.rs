@@ -9,7 +9,9 @@ pub(crate) fn quote_references(text: &str) -> String {
     let mut rest = text;
     let mut before = '\n';
     while let Some(c) = rest.chars().next() {
-        let word_begins = before.is_whitespace() || matches!(before, '(' | ',' | ';' | ':' | '[' | '{');
+        // U+FEFF is a space to JavaScript, which most of these programs are written in.
+        let word_begins = before.is_whitespace()
+            || matches!(before, '(' | ',' | ';' | ':' | '[' | '{' | '"' | '\'' | '=' | '\u{feff}');
         if c == '@' && word_begins {
             let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
@@ -46,6 +48,7 @@ mod tests {
     #[test]
     fn references_to_files_are_quoted() {
         let text = "@/etc/hostname and @~/x, (@../x) @\"a b\"";
+        assert_eq!(quote_references("\u{feff}@/etc/hosts =@/x"), "\u{feff}`@/etc/hosts` =`@/x`");
         assert_eq!(quote_references(text), "`@/etc/hostname` and `@~/x,` (`@../x)` `@\"a` b\"");
     }
 

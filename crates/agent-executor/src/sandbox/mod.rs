@@ -161,9 +161,14 @@ impl Sandbox {
             SandboxNetwork::Host => (Network::Host, Layers { network: false, ..layers }),
         };
         let paths = |paths: &[String]| paths.iter().map(|path| expanded(path)).collect();
-        let root = nix::unistd::geteuid().is_root();
-        let hide = if root { view::for_root_only() } else { Vec::new() };
-        let base = Confinement { read: paths(read), write: paths(write), hide, tmp: None, network, layers };
+        let base = Confinement {
+            read: paths(read),
+            write: paths(write),
+            hide: view::not_for_everybody(),
+            tmp: None,
+            network,
+            layers,
+        };
         let off = (!missing.is_empty())
             .then(|| format!("this machine does not confine commands in full; missing: {missing}"));
         Ok(Self { base, off })

@@ -144,9 +144,9 @@ fn links(path: &Path) -> Option<Vec<(PathBuf, PathBuf)>> {
     Some(found)
 }
 
-/// What only root may read in the system's settings. A confined command of an executor that is root has no more rights
-/// than others, but owns what is root's.
-pub(crate) fn for_root_only() -> Vec<PathBuf> {
+/// What not everybody may read in the system's settings. A confined command has the executor's user: what is root's, where that is root,
+/// and otherwise what is meant for the service alone, like a file with its keys.
+pub(crate) fn not_for_everybody() -> Vec<PathBuf> {
     let mut found = Vec::new();
     look(Path::new("/etc"), &mut found);
     found
