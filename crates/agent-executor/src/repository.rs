@@ -400,6 +400,11 @@ impl Repository {
         if known.git_dir(&self.cache).answer().await?.text().trim() == tip {
             return Ok(tip);
         }
+        // A fetch that was killed may have left it. No other is under way.
+        let lock = self.cache.join(format!("{}.lock", tip_ref(&job.target_branch)));
+        if std::fs::remove_file(lock).is_ok() {
+            tracing::debug!(target = job.target_branch, "the lock of a fetch that was killed is removed");
+        }
         Ok(self.fetch(&job.target_ref(), &job.target_branch).await?)
     }
 

@@ -49,6 +49,20 @@ async fn a_clone_that_is_gone_or_full_of_rubbish_is_made_anew() {
     fixture.assert_clean();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lock_of_a_fetch_that_was_killed_holds_up_no_other() {
+    let fixture = Fixture::new();
+    landed(&fixture.run(&remote(&fixture, "1.1", "echo a > a")).await);
+    let lock = clone_of(&fixture.host).join(format!("refs/coditect/tips/{TARGET}.lock"));
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::write(&lock, "").unwrap();
+    // Another executor lands meanwhile, so that there is something to fetch.
+    let other = open_host(&fixture.path("other"));
+    landed(&run_on(&other, &remote(&fixture, "1.2", "echo b > b")).await);
+    landed(&fixture.run(&remote(&fixture, "1.3", "test -f b; echo c > c")).await);
+    fixture.assert_clean();
+}
+
 /// Runs an attempt while whose result is verified the target branch is removed.
 async fn without_target(fixture: &Fixture, host: &Host) -> Outcome {
     let origin = fixture.origin();
