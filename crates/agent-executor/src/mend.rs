@@ -42,12 +42,17 @@ pub(crate) async fn mend(repository: &Repository, job: &Job, failure: &Failure) 
     Ok(true)
 }
 
-/// Whether everything in the clone can be read.
+/// Whether everything in the clone can be read, as far as is known.
 async fn is_whole(repository: &Repository) -> bool {
     let look =
         repository.git().call(["fsck", "--no-dangling", "--no-progress"]).git_dir(repository.cache()).limit(LIMIT);
-    let looked: Result<_, GitError> = look.answer().await;
-    looked.is_ok_and(|answer| answer.code == 0)
+    match look.answer().await {
+        Ok(answer) => answer.code == 0,
+        // What could not be looked through is not taken apart under those who work with it.
+        Err(GitError::TimedOut { .. }) => true,
+        // Without its folder git cannot even be started.
+        Err(GitError::Failed { .. } | GitError::Spawn(_)) => false,
+    }
 }
 
 fn broken(repository: &Repository, error: &io::Error) -> Failure {

@@ -18,6 +18,9 @@ pub(crate) struct Fence {
     pub(crate) token: i64,
 }
 
+/// How often a renewal is tried that somebody else's word about the task (a remark, another agent) gets in the way of.
+const RENEWALS: u32 = 5;
+
 /// What an executor is told when it was heard of.
 #[derive(Debug)]
 pub(crate) struct Heard {
@@ -45,14 +48,24 @@ impl Orchestrator {
 
     /// Renews a lease and, where a phase is given, moves the task to it. False: the attempt is not current.
     pub(crate) async fn renew(&self, fence: &Fence, phase: Option<TaskState>) -> Result<bool, StoreError> {
+        for _ in 0..RENEWALS {
+            if let Some(current) = self.try_renew(fence, phase).await? {
+                return Ok(current);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The same; `None`: somebody else wrote to the task meanwhile, who need not have ended the attempt.
+    async fn try_renew(&self, fence: &Fence, phase: Option<TaskState>) -> Result<Option<bool>, StoreError> {
         let now_ms = self.clock.now_ms();
         let mut tx = self.store.begin().await?;
-        let Some(seen) = tx.current(&fence.task, fence.attempt, fence.token).await? else { return Ok(false) };
+        let Some(seen) = tx.current(&fence.task, fence.attempt, fence.token).await? else { return Ok(Some(false)) };
         let trigger = match phase {
             Some(phase) if phase == seen.state => None,
             Some(TaskState::Verifying) => Some(Trigger::BeginVerify),
             Some(TaskState::Landing) => Some(Trigger::BeginLanding),
-            Some(_) => return Ok(false),
+            Some(_) => return Ok(Some(false)),
             None => None,
         };
         let mut moved = None;
@@ -60,13 +73,13 @@ impl Orchestrator {
             let change = Change::Plain(trigger);
             moved = tx.change(&fence.task, &seen, change, AttemptEnd::default(), "orchestrator", now_ms).await?;
             if moved.is_none() {
-                return Ok(false);
+                return Ok(None);
             }
         }
         let current = tx.renew(fence.attempt, now_ms + self.lease_ms()).await?;
         tx.commit().await?;
         announce(&self.queue, moved.as_slice()).await;
-        Ok(current)
+        Ok(Some(current))
     }
 
     /// An executor was heard of: its slots are noted, its attempts' leases renewed. Answers which of them to stop.
