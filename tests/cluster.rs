@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use coditect_store::Store;
@@ -236,6 +237,15 @@ fn redis() -> (Process, u16) {
     }
 }
 
+/// A port that nobody listens on, that no other test of this process is given, and that no connection is given by the kernel: those are
+/// above 32,768 on Linux.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 9_000).unwrap();
+    loop {
+        let port = 10_000 + (first + GIVEN.fetch_add(1, Ordering::Relaxed)) % 9_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
