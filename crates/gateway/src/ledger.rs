@@ -27,7 +27,7 @@ struct Open {
     micros: i64,
 }
 
-/// So many requests of a session wait for answers at once; more wait for one of them. No agent of the programs that are known has as many.
+/// So many requests of a session wait for answers at once; more wait for one of them.
 const AT_ONCE: u32 = 32;
 
 /// A request may be answered. Until this is dropped, others reckon with what it may cost.

@@ -10,7 +10,7 @@ use coditect_forge::{self as forge_api, Forge, ForgeError, Kind, Standing};
 use coditect_service::announce::announce;
 use coditect_service::config::{Config, ForgeKind};
 use coditect_service::ticker;
-use coditect_store::{AttemptEnd, Delivered, DeliveryVerdict, PullRequest, StoreError};
+use coditect_store::{AttemptEnd, Delivered, PullRequest, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -112,7 +112,8 @@ impl Orchestrator {
         let Some(request) = &delivered.request else { return self.open_request(forge, delivered).await };
         // What is said from here on is looked at the next time.
         let now_ms = self.clock.now_ms();
-        let standing = forge.look(request.number, &known(delivered)).await?;
+        let last = forge_api::Delivered { commit: delivered.result.commit.clone(), since_ms: delivered.since_ms };
+        let standing = forge.look(request.number, &last).await?;
         if delivered.trouble.is_some() {
             let mut tx = self.store.begin().await?;
             tx.forge_troubles(delivered.attempt, None).await?;
@@ -144,29 +145,9 @@ impl Orchestrator {
         let task = self.store.task(&delivered.task).await?;
         let attempt = self.store.attempt(delivered.attempt).await?;
         let (Some(task), Some(attempt)) = (task, attempt) else { return Ok(()) };
-        // While an agent did what was asked for, people may have merged or closed it all the same.
-        let before = self.store.requested_before(delivered).await?;
-        let before = before.filter(|before| before.verdict == Some(DeliveryVerdict::SentBack));
-        let mut request = None;
-        if let Some(known_as) = before.and_then(|before| before.request) {
-            let now_ms = self.clock.now_ms();
-            match forge.look(known_as.number, &known(delivered)).await? {
-                Standing::Merged { commit } => return Ok(self.merged(delivered, &known_as, commit).await?),
-                Standing::Closed => {
-                    let said = format!("its pull request was closed without being merged: {}", known_as.url);
-                    return Ok(self.unmerged(delivered, true, said, now_ms).await?);
-                }
-                Standing::Open { .. } => request = Some(known_as),
-            }
-        }
-        let request = match request {
-            Some(request) => request,
-            None => {
-                let target = &self.config().repository.target_branch;
-                let opened = forge.open(&proposal(&task, &attempt, &delivered.result, target)).await?;
-                PullRequest { number: opened.number, url: opened.url }
-            }
-        };
+        let target = &self.config().repository.target_branch;
+        let opened = forge.open(&proposal(&task, &attempt, &delivered.result, target)).await?;
+        let request = PullRequest { number: opened.number, url: opened.url };
         let mut tx = self.store.begin().await?;
         tx.request_opened(delivered.attempt, &request).await?;
         tx.commit().await?;
@@ -233,11 +214,6 @@ impl Orchestrator {
         announce(&self.queue, moved.as_slice()).await;
         Ok(moved.is_some())
     }
-}
-
-/// What of a request is known already.
-fn known(delivered: &Delivered) -> forge_api::Delivered {
-    forge_api::Delivered { commit: delivered.result.commit.clone(), since_ms: delivered.since_ms }
 }
 
 /// Which of so many are looked at in the `turn`th pass.

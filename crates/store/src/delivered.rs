@@ -129,7 +129,7 @@ impl Delivered {
 }
 
 impl Tx {
-    /// Keeps a result that was left on a branch.
+    /// Keeps a result that was left on a branch. One that an agent made of another which had been sent back belongs to the same pull request.
     ///
     /// # Errors
     /// The database failed.
@@ -143,13 +143,12 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let last = self.delivered(task, generation).await?.filter(|last| last.attempt != attempt);
         let since_ms = last.as_ref().and_then(|last| last.decided_at_ms).unwrap_or(0);
-        let round = match last {
-            Some(last) if last.verdict == Some(DeliveryVerdict::SentBack) => last.round + 1,
-            _ => 0,
-        };
+        let sent_back = last.filter(|last| last.verdict == Some(DeliveryVerdict::SentBack));
+        let round = sent_back.as_ref().map_or(0, |last| last.round + 1);
+        let request = sent_back.and_then(|last| last.request);
         sqlx::query(
-            "INSERT INTO deliveries (attempt_id, task_id, generation, branch, commit_id, at_ms, round, since_ms, requested) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (attempt_id) DO NOTHING",
+            "INSERT INTO deliveries (attempt_id, task_id, generation, branch, commit_id, at_ms, round, since_ms, requested, number, url) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (attempt_id) DO NOTHING",
         )
         .bind(attempt.to_string())
         .bind(task.as_str())
@@ -160,6 +159,8 @@ impl Tx {
         .bind(round)
         .bind(since_ms)
         .bind(i64::from(result.requested))
+        .bind(request.as_ref().map(|request| request.number))
+        .bind(request.as_ref().map(|request| keepable(&request.url)))
         .execute(&mut *self.inner)
         .await
         .map_err(StoreError::during("keep a delivery"))?;
@@ -322,27 +323,6 @@ impl Store {
     async fn read_deliveries(&self, query: &'static str) -> Result<Vec<Delivered>, StoreError> {
         let rows = sqlx::query(query).fetch_all(&self.pool).await.map_err(StoreError::during("read deliveries"))?;
         rows.iter().map(read).collect()
-    }
-
-    /// The last result of the same generation before this one whose pull request is open or was.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn requested_before(&self, of: &Delivered) -> Result<Option<Delivered>, StoreError> {
-        sqlx::query(concat!(
-            "SELECT ",
-            delivery_columns!(),
-            " FROM deliveries d WHERE d.task_id = $1 AND d.generation = $2 AND d.attempt_id <> $3 AND d.number IS NOT NULL \
-             ORDER BY d.at_ms DESC, d.attempt_id DESC LIMIT 1"
-        ))
-        .bind(of.task.as_str())
-        .bind(of.generation)
-        .bind(of.attempt.to_string())
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(StoreError::during("read deliveries"))?
-        .map(|row| read(&row))
-        .transpose()
     }
 }
 

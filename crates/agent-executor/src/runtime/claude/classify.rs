@@ -11,9 +11,6 @@ use crate::git::tail;
 use crate::job::Failure;
 use crate::run::{End, Ended};
 
-/// How a message begins that says that the conversation itself is refused: the same again would be, too.
-pub const REFUSED: &str = "the API refuses the request";
-
 /// How much of standard error a message repeats.
 const TAIL: usize = 2_000;
 
@@ -85,6 +82,11 @@ fn without_result(seen: &Seen, ended: &Ended) -> Failure {
     Failure::new(Class::AgentError, with_tail(format!("Claude Code ended with {} in its work", ended.status()), ended))
 }
 
+/// Whether the conversation itself is more than the API takes: to go on with it would fail again.
+pub fn is_too_much(verdict: &Verdict) -> bool {
+    matches!(verdict.terminal_reason.as_str(), "prompt_too_long" | "blocking_limit" | "image_error")
+}
+
 /// The API failed, and the program gave up.
 fn api_error(seen: &Seen, verdict: &Verdict, said: &str) -> Failure {
     let trouble = seen.trouble.clone().unwrap_or_default();
@@ -112,9 +114,8 @@ fn api_error(seen: &Seen, verdict: &Verdict, said: &str) -> Failure {
         let message = format!("the model is not to be had; set executor.claude.model or the agent's own: {said}");
         return Failure::config(message);
     }
-    let too_much = matches!(verdict.terminal_reason.as_str(), "prompt_too_long" | "blocking_limit" | "image_error");
-    if too_much || matches!(status, Some(400..=499)) || (status.is_none() && error == "invalid_request") {
-        return Failure::new(Class::AgentError, format!("{REFUSED}: {said}"));
+    if is_too_much(verdict) || matches!(status, Some(400..=499)) || (status.is_none() && error == "invalid_request") {
+        return Failure::new(Class::AgentError, format!("the API refuses the request: {said}"));
     }
     if status == Some(529) || verdict.api_error_type == "overloaded_error" || error == "overloaded" {
         return Failure::new(Class::Overloaded, format!("the model's service is overloaded: {said}"));

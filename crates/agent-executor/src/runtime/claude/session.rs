@@ -231,9 +231,9 @@ impl Reader for Session {
         let failure = classify::failure(&self.seen, ended);
         // What is wrong beside the conversation goes wrong again with a new one, and is told then.
         let config = failure.as_ref().is_some_and(|failure| failure.class == FailureClass::Config);
-        let refused = failure.as_ref().is_some_and(|failure| failure.message.starts_with(classify::REFUSED));
+        let too_much = verdict.is_some_and(classify::is_too_much);
         Conclusion {
-            session_id: self.session_id.clone().filter(|_| (self.answered || self.resumes) && !refused),
+            session_id: self.session_id.clone().filter(|_| (self.answered || self.resumes) && !too_much),
             resume_refused: self.resumes && !self.seen.started && config,
             summary: summary.filter(|summary| !summary.is_empty()),
             spent: self.spent(),
