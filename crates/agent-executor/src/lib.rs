@@ -20,6 +20,7 @@ mod mend;
 mod outbox;
 pub mod output;
 pub mod pipeline;
+mod place;
 pub mod processes;
 pub mod proof;
 pub mod publish;

@@ -246,6 +246,16 @@ async fn remove(path: PathBuf) -> io::Result<()> {
     tokio::task::spawn_blocking(move || remove_tree(&path)).await.map_err(io::Error::other)?
 }
 
+/// Makes a folder in a home that commands of a repository have written to, if it is not there. A link or a file in its place is removed: it
+/// would lead what is done with the folder elsewhere. Nothing of those commands is alive.
+pub(crate) fn real_folder(folder: &Path) -> io::Result<()> {
+    if std::fs::symlink_metadata(folder).is_ok_and(|meta| meta.is_dir()) {
+        return Ok(());
+    }
+    remove_tree(folder)?;
+    std::fs::create_dir_all(folder)
+}
+
 /// Removes a folder with all that is in it, read-only folders included; that there is none is fine. A command that
 /// was killed this moment may still add a file, so it tries more than once.
 pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {

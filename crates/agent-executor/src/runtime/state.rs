@@ -1,12 +1,12 @@
-//! Gives a conversation that is to go on back to the program that had it: what the earlier attempt left of it is copied into the
-//! new attempt's home.
+//! What a program finds in its attempt's home: a folder of its own that nobody has written to, and, where a conversation is to go on,
+//! what the earlier attempt left of it.
 
 use std::fs;
 use std::io;
 use std::path::{Component, Path};
 
 use crate::job::Resume;
-use crate::workspace::remove_tree;
+use crate::workspace::{real_folder, remove_tree};
 
 /// The longest id of a conversation. Those in use are UUIDs or somewhat longer.
 const ID: usize = 128;
@@ -14,23 +14,19 @@ const ID: usize = 128;
 /// How deep folders are copied.
 const DEPTH: usize = 16;
 
-/// Makes a folder below an attempt's home anew, for the program alone: what stands there, and links on the way, come from commands of the
-/// repository that ran before, and must not lead what we write elsewhere. Nothing of those commands is alive.
+/// Makes a folder below an attempt's home anew, for the program alone: what stands there comes from commands of the repository that ran
+/// before, and so may links on the way.
 ///
 /// # Errors
 /// The folder cannot be made.
 pub(super) fn fresh(home: &Path, folder: &str) -> io::Result<()> {
     let mut at = home.to_owned();
-    let mut parts = Path::new(folder).components().peekable();
-    while let Some(part) = parts.next() {
+    for part in Path::new(folder).components() {
         at.push(part);
-        let real = fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_dir());
-        if !real || parts.peek().is_none() {
-            remove_tree(&at)?;
-            fs::create_dir(&at)?;
-        }
+        real_folder(&at)?;
     }
-    Ok(())
+    remove_tree(&at)?;
+    fs::create_dir(&at)
 }
 
 /// Copies the paths of `state` from where they are kept to the home. Links are left out.

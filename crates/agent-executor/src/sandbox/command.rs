@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Confinement, Layers, Network};
+use crate::workspace::real_folder;
 
 /// The folder for temporary files, in the home.
 const TEMPORARY: &str = "tmp";
@@ -30,7 +31,9 @@ pub(crate) fn complete(
         own = own.reading(Path::new("/etc/resolv.conf").canonicalize());
     }
 
-    let temporary = real_folder(home.join(TEMPORARY))?;
+    let temporary = home.join(TEMPORARY);
+    // What an earlier command put there must not decide what this one sees as `/tmp`.
+    real_folder(&temporary)?;
     let elsewhere = |value: &str| !Path::new(value).starts_with(home);
     env.retain(|(name, value)| name != "TMPDIR" || !elsewhere(value));
     if own.layers.files {
@@ -39,20 +42,6 @@ pub(crate) fn complete(
         env.push(("TMPDIR".to_owned(), temporary.to_string_lossy().into_owned()));
     }
     Ok(own)
-}
-
-/// The folder, which is made where there is none. A command that ran before in the same home may have put a link in its place, which must
-/// not decide what the next one sees as `/tmp`. Nothing of that command is alive.
-fn real_folder(folder: PathBuf) -> io::Result<PathBuf> {
-    match std::fs::symlink_metadata(&folder) {
-        Ok(meta) if meta.is_dir() => {}
-        Ok(_) => {
-            std::fs::remove_file(&folder)?;
-            std::fs::create_dir(&folder)?;
-        }
-        Err(_) => std::fs::create_dir_all(&folder)?,
-    }
-    Ok(folder)
 }
 
 /// Whether a folder of `PATH` may be seen for the programs in it: not everything, and not all that is somebody's.

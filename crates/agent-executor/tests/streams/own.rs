@@ -152,3 +152,15 @@ fn a_conversation_that_cannot_go_on_is_to_begin_anew_and_one_that_can_says_its_i
     let replay = replay_to(resuming(), &lines(&[init]), 137, "");
     assert_eq!((replay.conclusion.session_id.as_deref(), replay.conclusion.resume_refused), (Some("5a0c"), false));
 }
+
+#[test]
+fn a_conversation_is_worth_going_on_with_once_the_model_has_answered_and_unless_it_is_too_long() {
+    let init = r#"{"type":"system","subtype":"init","session_id":"5a0c"}"#;
+    let answer = r#"{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"Well."}]}}"#;
+    let too_long = r#"{"type":"result","subtype":"success","is_error":true,"terminal_reason":"prompt_too_long","result":"Prompt is too long"}"#;
+    let session =
+        |events: &[&str]| replay_to(Box::new(claude::Session::new(false)), &lines(events), 1, "").conclusion.session_id;
+    assert_eq!(session(&[init]), None);
+    assert_eq!(session(&[init, answer]).as_deref(), Some("5a0c"));
+    assert_eq!(session(&[init, answer, too_long]), None);
+}
