@@ -12,7 +12,7 @@ use coditect_service::config::SandboxConfig;
 use scripted_api::{Rule, Scenario, Server};
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{Fixture, logged, sandbox};
+use crate::fixture::{Fixture, landed, logged, sandbox};
 
 pub(crate) const KEY: &str = "sk-test-0123456789abcdef";
 
@@ -63,6 +63,34 @@ impl Stage {
         let folder = self.fixture.path("shared");
         std::fs::create_dir_all(&folder).unwrap();
         folder
+    }
+
+    /// The repository has these files, which somebody has committed.
+    pub(crate) fn commits(&self, files: &[(&str, String)]) {
+        for (path, text) in files {
+            let path = self.fixture.origin().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        self.fixture.git(&["add", "."]);
+        self.fixture.git(&["commit", "-qm", "settings"]);
+    }
+
+    /// Runs a task whose agent writes the file that is asked for, with so many answers, and sees that it is written, landed, counted and told.
+    /// Answers the log.
+    pub(crate) async fn writes(&self, job: &Job, version: &str, tool: &str, answers: i64) -> String {
+        let run = self.run(job).await;
+        landed(&run.outcome);
+        assert_eq!(self.fixture.show("1.1.txt"), "Write it");
+        let evidence = run.outcome.evidence();
+        assert_eq!(evidence.summary.as_deref(), Some("Wrote 1.1.txt."));
+        assert_eq!((evidence.tokens_in, evidence.tokens_out), (Some(100 * answers), Some(20 * answers)));
+        assert!(evidence.runtime_version.as_ref().unwrap().starts_with(version), "{evidence:?}");
+        let said = run.said();
+        assert!(said.contains(tool) && said.contains("text: Wrote 1.1.txt."), "{said}");
+        assert!(!said.contains(KEY), "{said}");
+        self.fixture.assert_nothing_runs();
+        said
     }
 
     pub(crate) async fn run(&self, job: &Job) -> Run {
