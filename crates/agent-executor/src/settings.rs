@@ -3,18 +3,23 @@
 use coditect_gateway::Api;
 use coditect_proto::v1::Specification;
 use coditect_service::config::{
-    ClaudeConfig, CodexConfig, ExecutorConfig, GeminiConfig, OpencodeApi, OpencodeConfig, Runtime as ConfiguredRuntime,
+    ClaudeConfig, CodexConfig, CodexSandbox, ExecutorConfig, GeminiConfig, OpencodeApi, OpencodeConfig,
+    Runtime as ConfiguredRuntime,
 };
 
 use crate::job::Runtime;
 use crate::runtime::{Definition, claude, codex, gemini, opencode};
 use crate::worker::max_cost_usd;
 
-/// What is to be started in the worktree.
+/// What is to be started in the worktree. `confines`: the executor bounds what a command sees of files.
 ///
 /// # Errors
 /// What is missing, and where it is set.
-pub(crate) fn runtime(executor: &ExecutorConfig, specification: &Specification) -> Result<Runtime, String> {
+pub(crate) fn runtime(
+    executor: &ExecutorConfig,
+    specification: &Specification,
+    confines: bool,
+) -> Result<Runtime, String> {
     Ok(match executor.runtime {
         ConfiguredRuntime::Script => {
             let body = specification.script.clone().or_else(|| executor.script.clone()).ok_or_else(|| {
@@ -31,7 +36,7 @@ pub(crate) fn runtime(executor: &ExecutorConfig, specification: &Specification) 
         }
         ConfiguredRuntime::Command => Runtime::Command { argv: executor.command.clone() },
         ConfiguredRuntime::ClaudeCode => Runtime::Claude(Box::new(claude(&executor.claude, specification))),
-        ConfiguredRuntime::Codex => Runtime::Codex(Box::new(codex(&executor.codex, specification))),
+        ConfiguredRuntime::Codex => Runtime::Codex(Box::new(codex(&executor.codex, specification, confines))),
         ConfiguredRuntime::Gemini => Runtime::Gemini(Box::new(gemini(&executor.gemini, specification))),
         ConfiguredRuntime::Opencode => Runtime::Opencode(Box::new(opencode(&executor.opencode, specification))),
     })
@@ -52,13 +57,15 @@ fn claude(config: &ClaudeConfig, specification: &Specification) -> claude::Setti
 }
 
 /// How Codex is to be run.
-fn codex(config: &CodexConfig, specification: &Specification) -> codex::Settings {
+fn codex(config: &CodexConfig, specification: &Specification, confines: bool) -> codex::Settings {
     let CodexConfig { program, model, max_turns, sandbox } = config;
+    // Measured with 0.169: its own sandbox runs no command within ours.
+    let usual = if confines { CodexSandbox::DangerFullAccess } else { CodexSandbox::WorkspaceWrite };
     codex::Settings {
         program: program.clone(),
         model: model.clone(),
         max_turns: *max_turns,
-        sandbox: sandbox.as_str().to_owned(),
+        sandbox: sandbox.unwrap_or(usual).as_str().to_owned(),
         definition: definition(specification),
     }
 }

@@ -206,7 +206,7 @@ impl Worker {
     /// What the specification and this executor's configuration make of it.
     fn job(&self, specification: &Specification) -> Result<Job, String> {
         let executor = &self.config.executor;
-        let runtime = settings::runtime(executor, specification)?;
+        let runtime = settings::runtime(executor, specification, self.host.sandbox().confines())?;
         let account = runtime.api().map(|_| self.account(specification)).transpose()?;
         Ok(Job {
             task: specification.task.clone(),

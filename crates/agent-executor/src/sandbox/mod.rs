@@ -195,6 +195,12 @@ impl Sandbox {
         self.base.clone()
     }
 
+    /// Whether it bounds what a command sees of files, at least.
+    #[must_use]
+    pub const fn confines(&self) -> bool {
+        self.base.layers.files || self.base.layers.landlock > 0
+    }
+
     /// What of confinement is off here, and why, for the log of an attempt; none if nothing is.
     #[must_use]
     pub fn off(&self) -> Option<&str> {

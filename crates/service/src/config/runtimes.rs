@@ -4,13 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What Codex lets the commands of an agent do, beside what the executor lets them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CodexSandbox {
     /// They read files, and change none.
     ReadOnly,
     /// They change files in the worktree only, and reach no network.
-    #[default]
     WorkspaceWrite,
     /// Everything that the executor lets them.
     DangerFullAccess,
@@ -39,13 +38,14 @@ pub struct CodexConfig {
     /// How many commands and changes of files an attempt may consist of.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_turns: u32,
-    /// What the program's own sandbox lets the commands of an agent do.
-    pub sandbox: CodexSandbox,
+    /// What the program's own sandbox lets the commands of an agent do; without one, everything where the executor confines
+    /// them itself, else "workspace-write". Within the executor's confinement the program's own runs no command.
+    pub sandbox: Option<CodexSandbox>,
 }
 
 impl Default for CodexConfig {
     fn default() -> Self {
-        Self { program: "codex".into(), model: None, max_turns: 200, sandbox: CodexSandbox::default() }
+        Self { program: "codex".into(), model: None, max_turns: 200, sandbox: None }
     }
 }
 
