@@ -58,6 +58,10 @@ fn sentence(schema: &Value) -> String {
 }
 
 fn allowed(schema: &Value) -> String {
+    // One of these, or nothing.
+    if let Some(there) = schema["anyOf"].get(0) {
+        return allowed(there);
+    }
     if let Some(choices) = schema["oneOf"].as_array() {
         let choice = |choice: &Value| format!("`{}`: {}", choice["const"], sentence(choice));
         return choices.iter().map(choice).collect::<Vec<_>>().join(" ");
