@@ -109,3 +109,18 @@ fn definition(specification: &Specification) -> Option<Definition> {
         tools: definition.tools,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codex_confines_its_commands_itself_only_where_the_executor_does_not() {
+        let sandbox = |sandbox, confines| {
+            codex(&CodexConfig { sandbox, ..CodexConfig::default() }, &Specification::default(), confines).sandbox
+        };
+        assert_eq!(sandbox(None, true), "danger-full-access");
+        assert_eq!(sandbox(None, false), "workspace-write");
+        assert_eq!(sandbox(Some(CodexSandbox::ReadOnly), true), "read-only");
+    }
+}
